@@ -1,0 +1,55 @@
+package models
+
+// sums are the totals of gradients and Hessians over some rows.
+type sums struct{ g, h float64 }
+
+func (s sums) plus(t sums) sums  { return sums{s.g + t.g, s.h + t.h} }
+func (s sums) minus(t sums) sums { return sums{s.g - t.g, s.h - t.h} }
+
+// wordCells is the number of cells for one word of columns: of column c of
+// the word, code k is in cell c*maxCodes+k.
+const wordCells = wordColumns * maxCodes
+
+// A histogram holds, per column and code, the sums over the rows of a node.
+// Which of the slices is used is up to the ledger that made it.
+type histogram struct {
+	packed []int64
+	exact  []sums
+}
+
+// A histogramJob asks for the histogram of some rows; nil means all rows.
+type histogramJob struct {
+	rows []int32
+	into histogram
+}
+
+// A ledger keeps every row's gradient and Hessian and sums them. There are
+// two: packedLedger, fast, for bounded gradients, and exactLedger for all.
+type ledger interface {
+	// record computes and stores the gradients of a block of rows.
+	record(block *rowBlock, tally *tally)
+	// settle ends a pass of record over all rows; if it returns true, the
+	// pass must be repeated with the same margins.
+	settle(tallies []tally) (repeat bool)
+	// newHistogram allocates a histogram.
+	newHistogram() histogram
+	// build clears the histogram of each job and sums its rows into it.
+	build(jobs []histogramJob)
+	// subtract takes child from parent, in the cells of one word.
+	subtract(parent, child histogram, word int)
+	// column reads the sums of each code of a column.
+	column(from histogram, column int, into *[maxCodes]sums)
+}
+
+// gatherRows is how many rows are gathered before they are computed on, so
+// that waiting for memory and computing do not take turns row by row.
+const gatherRows = 256
+
+// A rowBlock is a gathered block of rows.
+type rowBlock struct {
+	rows                  []int32
+	margin, label, weight [gatherRows]float32
+}
+
+// A tally is what one worker adds up during a pass of record.
+type tally struct{ g, h int64 }

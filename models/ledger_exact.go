@@ -1,0 +1,74 @@
+package models
+
+// An exactLedger holds gradients and Hessians as floats and sums them in
+// float64, for objectives whose gradients have no useful bound. A cell is
+// always summed by one thread in the order of rows, so the bits do not depend
+// on the number of threads.
+type exactLedger struct {
+	objective Objective
+	bins      *binned
+	threads   int
+	rows      []gradientPair
+}
+
+type gradientPair struct{ g, h float32 }
+
+func newExactLedger(o Objective, bins *binned, threads int) *exactLedger {
+	return &exactLedger{objective: o, bins: bins, threads: threads, rows: make([]gradientPair, bins.rows)}
+}
+
+func (l *exactLedger) record(block *rowBlock, _ *tally) {
+	for i, r := range block.rows {
+		g, h := l.objective.gradient(block.margin[i], block.label[i])
+		w := float64(block.weight[i])
+		l.rows[r] = gradientPair{float32(g * w), float32(h * w)}
+	}
+}
+
+func (l *exactLedger) settle([]tally) (repeat bool) { return false }
+
+func (l *exactLedger) newHistogram() histogram {
+	return histogram{exact: make([]sums, l.bins.words*wordCells)}
+}
+
+// build shares out jobs by words of columns, never by rows.
+func (l *exactLedger) build(jobs []histogramJob) {
+	words := l.bins.words
+	parallel(l.threads, len(jobs)*words, func(_, i int) {
+		job, word := jobs[i/words], i%words
+		cells := (*[wordCells]sums)(job.into.exact[word*wordCells:])
+		clear(cells[:])
+		codes := l.bins.data[word:]
+		if job.rows == nil {
+			for r, pair := range l.rows {
+				pair.addTo(cells, codes[r*words])
+			}
+			return
+		}
+		for _, r := range job.rows {
+			l.rows[r].addTo(cells, codes[int(r)*words])
+		}
+	})
+}
+
+func (p gradientPair) addTo(cells *[wordCells]sums, codes uint64) {
+	g, h := float64(p.g), float64(p.h)
+	for lane := range wordColumns {
+		cell := &cells[lane*maxCodes+int(uint8(codes>>(8*lane)))]
+		cell.g += g
+		cell.h += h
+	}
+}
+
+// subtract leaves rounding errors where both are nearly equal; a Hessian must
+// not come out negative.
+func (l *exactLedger) subtract(parent, child histogram, word int) {
+	from := parent.exact[word*wordCells : (word+1)*wordCells]
+	for i, cell := range child.exact[word*wordCells : (word+1)*wordCells] {
+		from[i] = sums{from[i].g - cell.g, max(from[i].h-cell.h, 0)}
+	}
+}
+
+func (l *exactLedger) column(from histogram, column int, into *[maxCodes]sums) {
+	copy(into[:], from.exact[column*maxCodes:(column+1)*maxCodes])
+}
