@@ -1,0 +1,28 @@
+// Package pglocal runs a private PostgreSQL from the binaries installed on this
+// machine, so that a newcomer needs one command and no database administrator.
+//
+// A cluster is a home directory: the data, two lock files, the server's log and
+// the socket. One program owns it at a time. The server listens on a unix socket
+// in a directory closed to other accounts, never on the network, and ends with
+// the program where the operating system offers that; elsewhere the next Start
+// stops what was left behind. Committed data survives a kill -9 of either.
+//
+// The package downloads nothing, upgrades nothing and speaks no SQL to the
+// running server. A fleet brings its own PostgreSQL through DATABASE_URL, which
+// is the caller's to look at.
+package pglocal
+
+import "log/slog"
+
+// Config says where the cluster lives.
+type Config struct {
+	// Dir is the cluster's home, made when absent. When the program is root and
+	// the server's account cannot enter the folders above Dir, Dir becomes a
+	// link to a home under /var/lib/tallyman (under /tmp for a temporary Dir).
+	Dir string
+
+	// Log hears what a user may wonder about: a first initialisation, a home
+	// placed elsewhere, a leftover server. Nil is silence. What the server
+	// itself has to say goes to server.log in the home.
+	Log *slog.Logger
+}
