@@ -1,0 +1,231 @@
+package features
+
+import "math"
+
+// apply folds one fact into its site. What is known of loads is judged as of
+// before.
+func (s *site) apply(c *Coder, f *Fact, before int64) {
+	s.offset.set(f.At, f.Offset)
+	it := &s.items[s.item(f.SKU)]
+	if f.Cost != none {
+		it.cost.set(f.At, f.Cost)
+	}
+	if f.Pack != 0 {
+		it.pack.set(f.At, f.Pack)
+	}
+	if f.Attrs != 0 {
+		it.attrs.set(f.At, f.Attrs)
+	}
+	switch f.Kind {
+	case kindASN:
+		s.announce(c, f, before)
+	case kindReceipt:
+		s.receive(c, f, before)
+		s.move(c, f, f.To, f.Qty)
+	case kindReturn:
+		s.move(c, f, f.To, f.Qty)
+	case kindPutaway:
+		if f.From != f.To {
+			s.move(c, f, f.From, -f.Qty)
+			s.move(c, f, f.To, f.Qty)
+		}
+	case kindPick:
+		s.move(c, f, f.From, -f.Qty)
+		if f.HasTo {
+			s.move(c, f, f.To, f.Qty)
+		}
+	case kindShipment:
+		s.move(c, f, f.From, -f.Qty)
+	case kindTransfer:
+		if f.From == 0 {
+			s.move(c, f, f.To, f.Qty)
+		} else {
+			s.move(c, f, f.From, -f.Qty)
+		}
+	case kindPickException:
+		s.note(c, f, entry{at: f.At, qty: f.Qty, ref: f.Expected, user: f.User, kind: f.Kind}, mExceptions)
+	case kindCount:
+		s.enter(c, f, f.Location, entry{at: f.At, qty: f.Qty, ref: f.Book, user: f.User, kind: f.Kind})
+	case kindAdjustment:
+		s.note(c, f, entry{at: f.At, qty: f.Qty, user: f.User, kind: f.Kind}, mAdjusts)
+	case kindOpening, kindPosting:
+		s.enter(c, f, f.Location, entry{at: f.At, qty: f.Qty, user: f.User, kind: f.Kind})
+	}
+}
+
+// move records stock entering or leaving one location.
+func (s *site) move(c *Coder, f *Fact, location uint32, qty int64) {
+	p := s.enter(c, f, location, entry{at: f.At, qty: qty, user: f.User, kind: f.Kind})
+	day := dayOf(f.At)
+	s.tally.add(day, mMoves, 1)
+	s.zones[p.zone].tally.add(day, mMoves, 1)
+	if f.User != 0 {
+		of(s.users, f.User).add(day, mMoves, 1)
+	}
+}
+
+// note records something at a location that every key above it counts.
+func (s *site) note(c *Coder, f *Fact, e entry, m measure) {
+	p := s.enter(c, f, f.Location, e)
+	day := dayOf(f.At)
+	s.tally.add(day, m, 1)
+	s.zones[p.zone].tally.add(day, m, 1)
+	s.items[p.item].tally.add(day, m, 1)
+}
+
+// enter adds an entry to its position and credits the outcomes it changes.
+func (s *site) enter(c *Coder, f *Fact, location uint32, e entry) *position {
+	p := s.position(c, f.SKU, location)
+	below := p.ledger.book < 0
+	if len(p.log) == 0 {
+		s.items[p.item].positions++
+	}
+	void, stand := p.add(e)
+	for i := range void {
+		s.outcome(p, &void[i], -1)
+	}
+	for i := range stand {
+		s.outcome(p, &stand[i], 1)
+	}
+	if now := p.ledger.book < 0; now != below {
+		n := int32(1)
+		if below {
+			n = -1
+		}
+		s.negatives += n
+		s.zones[p.zone].negatives += n
+		s.items[p.item].negatives += n
+	}
+	return p
+}
+
+// outcome credits a count to every key it tells something about; n is -1 to
+// take it back.
+func (s *site) outcome(p *position, c *count, n int32) {
+	day := dayOf(c.at)
+	variance := c.variance()
+	credit := func(m measure, n int32) {
+		s.tally.add(day, m, n)
+		s.zones[p.zone].tally.add(day, m, n)
+		s.items[p.item].tally.add(day, m, n)
+		if c.user != 0 {
+			of(s.users, c.user).add(day, m, n)
+		}
+		s.credit(scopeSKU, p.sku, day, m, n)
+		s.credit(scopeAll, 0, day, m, n)
+	}
+	credit(mCounts, n)
+	if c.book < 0 {
+		credit(mNegative, n)
+	}
+	if variance == 0 {
+		return
+	}
+	credit(mErrors, n)
+	credit(mLogSize, n*logSize(variance))
+	if variance > 0 {
+		credit(mOver, n)
+	}
+}
+
+func (s *site) credit(scope scope, id uint32, day int32, m measure, n int32) {
+	s.outbox = append(s.outbox, credit{networkKey{scope: scope, id: id}, day, m, n})
+}
+
+// logSize is ln(1+|q|) of a quantity in units, in thousandths.
+func logSize(q int64) int32 {
+	return int32(math.Round(1000 * math.Log1p(math.Abs(float64(q))/1000)))
+}
+
+func (s *site) line(f *Fact) *line {
+	key := lineKey{f.Load, f.Line}
+	l, ok := s.lines[key]
+	if !ok {
+		l = &line{load: f.Load, number: f.Line}
+		s.lines[key] = l
+		s.loads[f.Load] = append(s.loads[f.Load], l)
+	}
+	return l
+}
+
+func (s *site) announce(c *Coder, f *Fact, before int64) {
+	if f.Supplier != 0 {
+		s.items[s.item(f.SKU)].supplier.set(f.At, f.Supplier)
+	}
+	l := s.line(f)
+	l.addNotice(notice{
+		at: f.At, expected: f.Expected, expectedAt: f.ExpectedAt, cost: f.Cost, pack: f.Pack,
+		sku: f.SKU, supplier: f.Supplier, carrier: f.Carrier, attrs: f.Attrs,
+	})
+	s.rejudge(c, l, before)
+}
+
+func (s *site) receive(c *Coder, f *Fact, before int64) {
+	if f.Supplier != 0 {
+		s.items[s.item(f.SKU)].supplier.set(f.At, f.Supplier)
+	}
+	if f.Load == 0 {
+		return
+	}
+	l := s.line(f)
+	l.addReceipt(receipt{at: f.At, qty: f.Qty, sku: f.SKU, supplier: f.Supplier, carrier: f.Carrier, user: f.User})
+	s.rejudge(c, l, before)
+}
+
+// advance makes known what the passing of time alone tells.
+func (s *site) advance(c *Coder, before int64) {
+	for l := s.timers.due(before); l != nil; l = s.timers.due(before) {
+		s.rejudge(c, l, l.timer)
+	}
+}
+
+// rejudge brings what is credited for a line up to what is known of it.
+func (s *site) rejudge(c *Coder, l *line, before int64) {
+	o, next := l.judge(before)
+	if o != l.credited {
+		s.inbound(c, &l.credited, -1)
+		s.inbound(c, &o, 1)
+		l.credited = o
+	}
+	s.timers.schedule(l, next)
+}
+
+// inbound credits what is known of a line to every key it tells something
+// about.
+func (s *site) inbound(c *Coder, o *lineOutcome, n int32) {
+	credit := func(day int32, m measure, n int32) {
+		if o.notice.supplier != 0 {
+			of(s.suppliers, o.notice.supplier).add(day, m, n)
+			s.credit(scopeSupplier, o.notice.supplier, day, m, n)
+		}
+		s.credit(scopeCarrier, o.notice.carrier, day, m, n)
+		s.credit(scopeInboundSKU, o.notice.sku, day, m, n)
+		s.credit(scopeInboundSite, s.id, day, m, n)
+		s.credit(scopeInbound, 0, day, m, n)
+		for _, a := range c.attrs[o.notice.attrs] {
+			if math.IsNaN(a.number) {
+				s.credit(scopeAttr, a.value, day, m, n)
+			}
+		}
+	}
+	if o.late != unknown {
+		day := dayOf(o.lateAt)
+		credit(day, mDue, n)
+		if o.late == yes {
+			credit(day, mLate, n)
+		}
+	}
+	if o.settled {
+		day := dayOf(o.at)
+		credit(day, mClosed, n)
+		switch {
+		case o.short > 0:
+			credit(day, mShort, n)
+		case o.short < 0:
+			credit(day, mExcess, n)
+		}
+		if o.edits > 0 {
+			credit(day, mEdits, n)
+		}
+	}
+}

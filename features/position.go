@@ -1,0 +1,150 @@
+package features
+
+import (
+	"slices"
+	"sort"
+)
+
+// An entry is one fact as a position remembers it.
+type entry struct {
+	at   int64
+	qty  int64 // move: signed effect on book; count and posting: the quantity, none when absent
+	ref  int64 // count: book given, none when absent; pick exception: quantity asked for
+	user uint32
+	kind kind
+}
+
+// A count is the outcome of one count, derived from the log.
+type count struct {
+	at       int64
+	qty      int64  // counted
+	book     int64  // at the count instant: given, or else computed from the log
+	picks    int64  // left by picks and shipments since the count before
+	receipts int64  // came by receipts, returns, transfers and putaways since the count before
+	user     uint32 // who moved stock here last before the count
+}
+
+func (c *count) variance() int64 { return c.qty - c.book }
+
+// A position is one SKU at one location: its log in time order, and what
+// follows from it.
+type position struct {
+	sku, location uint32
+	item          uint32 // index of the site's SKU
+	zone          uint32 // index of the site's zone
+	log           []entry
+	counts        []count
+	ledger        ledger
+}
+
+// A ledger is the running balance of a position at the end of its log.
+type ledger struct {
+	book      int64
+	low       int64 // lowest book since the last count
+	sinceQty  int64 // net moves since the last count, for posting it
+	picks     int64 // since the last count
+	receipts  int64
+	moves     int32 // number of moves since the last count
+	restated  bool  // an opening balance was set again since the last count
+	opened    bool  // any balance was ever set or moved
+	lastUser  uint32
+	lastMove  int64
+	lastCount int64 // quantity of the last count
+	hasCount  bool
+}
+
+// apply advances the ledger by one entry. For a count it returns the outcome.
+func (l *ledger) apply(e *entry) (c count, counted bool) {
+	switch e.kind {
+	case kindCount:
+		book := l.book
+		if e.ref != none {
+			book = e.ref
+		}
+		c = count{at: e.at, qty: e.qty, book: book, picks: l.picks, receipts: l.receipts, user: l.lastUser}
+		*l = ledger{book: book, low: e.qty, opened: true, lastUser: l.lastUser, lastMove: l.lastMove, lastCount: e.qty, hasCount: true}
+		return c, true
+	case kindPosting:
+		if l.hasCount {
+			l.book = l.lastCount + l.sinceQty
+		} else if e.qty != none {
+			l.book += e.qty
+		}
+	case kindPickException, kindASN:
+	default:
+		l.move(e)
+	}
+	l.low = min(l.low, l.book)
+	return c, false
+}
+
+func (l *ledger) move(e *entry) {
+	l.book += e.qty
+	l.sinceQty += e.qty
+	if !l.opened {
+		l.low, l.opened = l.book, true
+	}
+	switch {
+	case e.kind == kindOpening:
+		l.restated = l.restated || l.hasCount && e.qty != 0
+		return
+	case e.kind == kindAdjustment:
+		return
+	case e.qty < 0:
+		l.picks -= e.qty
+	default:
+		l.receipts += e.qty
+	}
+	l.moves++
+	l.lastMove = e.at
+	if e.user != 0 {
+		l.lastUser = e.user
+	}
+}
+
+// add puts an entry where its time belongs, after those of the same instant.
+// It returns the outcomes that no longer stand and those that stand instead:
+// an entry that is the newest adds at most one; a late one may change all the
+// counts after it.
+func (p *position) add(e entry) (void, stand []count) {
+	kept := len(p.counts)
+	if n := len(p.log); n == 0 || p.log[n-1].at <= e.at {
+		p.log = append(p.log, e)
+		if c, counted := p.ledger.apply(&e); counted {
+			p.counts = append(p.counts, c)
+		}
+		return nil, p.counts[kept:]
+	}
+	i := sort.Search(len(p.log), func(i int) bool { return p.log[i].at > e.at })
+	p.log = slices.Insert(p.log, i, e)
+	kept = sort.Search(kept, func(i int) bool { return p.counts[i].at > e.at })
+	void = p.counts[kept:]
+	p.replay()
+	return void, p.counts[kept:]
+}
+
+// replay rebuilds what follows from the log.
+func (p *position) replay() {
+	p.counts, p.ledger = nil, ledger{}
+	for i := range p.log {
+		if c, counted := p.ledger.apply(&p.log[i]); counted {
+			p.counts = append(p.counts, c)
+		}
+	}
+}
+
+// since returns the entries at or after an instant.
+func (p *position) since(at int64) []entry {
+	log := p.log
+	// Most positions are read near the end of a short log.
+	if len(log) > 16 {
+		i := sort.Search(len(log), func(i int) bool { return log[i].at >= at })
+		return log[i:]
+	}
+	for i := range log {
+		if log[i].at >= at {
+			return log[i:]
+		}
+	}
+	return nil
+}
