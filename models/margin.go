@@ -24,6 +24,21 @@ func (m *Model) Margin(row []float32) float32 {
 // It panics like [Model.Margin].
 func (m *Model) Predict(row []float32) float64 { return m.link(m.Margin(row)) }
 
+// Margins sets out[r] to the margin of row r of x. It compiles a [Predictor]
+// for the call and panics as [Predictor.Margins] does, or if m is invalid.
+func (m *Model) Margins(x Matrix, out []float32) { m.mustCompile().Margins(x, out) }
+
+// Predictions sets out[r] to the prediction for row r of x; see [Model.Margins].
+func (m *Model) Predictions(x Matrix, out []float64) { m.mustCompile().Predictions(x, out) }
+
+func (m *Model) mustCompile() *Predictor {
+	p, err := NewPredictor(m)
+	if err != nil {
+		panic(fmt.Sprintf("models: %v", err))
+	}
+	return p
+}
+
 func (m *Model) link(margin float32) float64 {
 	if m.Calibrator != nil {
 		return m.Calibrator.Probability(margin)
