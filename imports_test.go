@@ -1,7 +1,8 @@
+package tallyman
+
 // The oracle of these tests is the table below, which the design decides: arrows
 // point down only. Sources are read in this process, not through the go command,
 // so that a cached result notices when one of them changes.
-package tallyman
 
 import (
 	"bytes"

@@ -152,7 +152,7 @@ func stopLeftover(ctx context.Context, home string, b binaries, a account) {
 // would refuse to start when some other process has that pid by now. A server
 // that somebody started by hand on this data answers on its socket and is left
 // alone.
-func clearStalePid(home string) error {
+func clearStalePid(ctx context.Context, home string) error {
 	path := filepath.Join(home, "data", "postmaster.pid")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -164,7 +164,7 @@ func clearStalePid(home string) error {
 	// https://www.postgresql.org/docs/current/storage-file-layout.html:
 	// pid, data directory, start time, port, socket directory, …
 	if line := strings.Split(string(text), "\n"); len(line) > 4 && line[4] != "" {
-		conn, err := dial(line[4], line[3])
+		conn, err := dial(ctx, line[4], line[3])
 		if err == nil {
 			_ = conn.Close()
 			return fmt.Errorf("process %s runs PostgreSQL on %s/data and was not started by this program: stop it first",

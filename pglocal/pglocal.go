@@ -83,7 +83,7 @@ func start(ctx context.Context, home string, a account, owner *os.File, log *slo
 		if err := initialise(ctx, home, b, a, lock); err != nil {
 			return nil, err
 		}
-	} else if err := clearStalePid(home); err != nil {
+	} else if err := clearStalePid(ctx, home); err != nil {
 		return nil, err
 	}
 	socket := socketDir(home)

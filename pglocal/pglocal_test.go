@@ -1,8 +1,9 @@
 //go:build linux || darwin || freebsd || netbsd || openbsd || dragonfly
 
+package pglocal
+
 // The oracle of these tests is PostgreSQL itself: rows committed before a crash
 // are there after it, and the operating system says which processes live.
-package pglocal
 
 import (
 	"bufio"
@@ -54,7 +55,7 @@ func ownCluster(dir string) error {
 // openDir is a directory that any account may enter, unlike t.TempDir for root.
 func openDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "pglocal-*")
+	dir, err := os.MkdirTemp("/tmp", "pglocal-*") //nolint:usetesting // root's t.TempDir is closed to the server
 	if err == nil {
 		err = os.Chmod(dir, 0o755)
 	}
@@ -81,7 +82,7 @@ var shared string
 func sharedHome(t *testing.T) string {
 	t.Helper()
 	if shared == "" {
-		dir, err := os.MkdirTemp("/tmp", "pglocal-*")
+		dir, err := os.MkdirTemp("/tmp", "pglocal-*") //nolint:usetesting // root's t.TempDir is closed to the server
 		if err == nil {
 			err = os.Chmod(dir, 0o755)
 		}

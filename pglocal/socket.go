@@ -38,8 +38,8 @@ func dsn(socket string) string {
 }
 
 // dial succeeds when a server listens in dir.
-func dial(dir, port string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+func dial(ctx context.Context, dir, port string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, ".s.PGSQL."+port))
 }
