@@ -1,0 +1,54 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
+)
+
+// RankArgs asks for the count queue of a site to be made anew. One such job per
+// site waits or runs at a time. A job that is already running may have read the
+// events before the newest came, so its worker looks again at the end: the
+// queue is fresh when [Ranking].Watermark is at least [Site].LastSeq.
+type RankArgs struct {
+	Site string `json:"site" river:"unique"`
+}
+
+// Kind names the job.
+func (RankArgs) Kind() string { return "rank" }
+
+// InsertOpts keeps one job per site.
+func (RankArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{UniqueOpts: river.UniqueOpts{
+		ByArgs: true,
+		ByState: []rivertype.JobState{
+			rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning,
+			rivertype.JobStateRetryable, rivertype.JobStateScheduled,
+		},
+	}}
+}
+
+// enqueueRanks wakes the ranking of the sites when the transaction commits.
+func (db *DB) enqueueRanks(ctx context.Context, tx pgx.Tx, sites []string) error {
+	if len(sites) == 0 {
+		return nil
+	}
+	jobs := make([]river.InsertManyParams, len(sites))
+	for i, site := range sites {
+		jobs[i].Args = RankArgs{Site: site}
+	}
+	if _, err := db.jobs.InsertManyTx(ctx, tx, jobs); err != nil {
+		return fmt.Errorf("enqueue ranking: %w", err)
+	}
+	return nil
+}
+
+// River returns a client of the job queue on this database, for whoever works
+// the jobs.
+func (db *DB) River(config *river.Config) (*river.Client[pgx.Tx], error) {
+	return river.NewClient(riverpgxv5.New(db.pool), config)
+}

@@ -1,0 +1,82 @@
+// Package store is what Tallyman remembers. It is the only package that speaks
+// SQL. One exported method is one business transaction: the state changes and
+// the job that follows from them is enqueued, or nothing happened.
+//
+// Times come from the database's clock or from the caller, never from this
+// machine's.
+package store
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+)
+
+// DB is Tallyman's database. It is safe for concurrent use.
+type DB struct {
+	pool *pgxpool.Pool
+	jobs *river.Client[pgx.Tx] // inserts only
+
+	months sync.Map // event partitions known to exist, by first day
+}
+
+// settings are asked of every connection unless the DSN says otherwise. A
+// method that streams lifts the statement timeout for its own transaction.
+var settings = map[string]string{
+	"application_name":                    "tallyman",
+	"timezone":                            "UTC",
+	"statement_timeout":                   "30s",
+	"lock_timeout":                        "20s",
+	"idle_in_transaction_session_timeout": "60s",
+}
+
+// Open connects to a database that [Migrate] has brought up to date. The DSN is
+// a PostgreSQL URL or key=value list; pool_max_conns in it sets the number of
+// connections, by default eight per processor and at least sixteen.
+func Open(ctx context.Context, dsn string) (*DB, error) {
+	config, err := poolConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
+	}
+	db := &DB{pool: pool}
+	db.jobs, err = river.NewClient(riverpgxv5.New(pool), &river.Config{})
+	if err == nil {
+		err = db.Ready(ctx)
+	}
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+func poolConfig(dsn string) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	params := config.ConnConfig.RuntimeParams
+	for name, value := range settings {
+		if _, set := params[name]; !set {
+			params[name] = value
+		}
+	}
+	if !strings.Contains(dsn, "pool_max_conns") {
+		config.MaxConns = max(16, int32(8*runtime.NumCPU()))
+	}
+	return config, nil
+}
+
+// Close waits for running transactions and closes every connection.
+func (db *DB) Close() { db.pool.Close() }
