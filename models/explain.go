@@ -1,20 +1,42 @@
 package models
 
+import "sync"
+
 // An Explainer splits margins into contributions of the features: exact
-// path-dependent TreeSHAP, the values of XGBoost's pred_contribs. It may be
-// used by several goroutines at once.
+// path-dependent TreeSHAP, the values of XGBoost's pred_contribs (Lundberg et
+// al., arXiv:1802.03888). Trees of up to eight levels are explained by table
+// lookups while the tables stay within 128 MiB, others path by path. It may be
+// used by several goroutines at once and must not outlive a change to its model.
 type Explainer struct {
-	model *Model
-	bias  float64
-	depth int
+	features int
+	bias     float64
+	tables   []tableTree
+	paths    []*Tree
+	scratch  sync.Pool // of *explainScratch
+}
+
+type explainScratch struct {
+	keys []uint64
+	path []pathFeature
 }
 
 // NewExplainer prepares the explanation of a valid model.
 func NewExplainer(m *Model) *Explainer {
-	e := &Explainer{model: m, bias: float64(m.Objective.Margin(m.BaseScore))}
+	e := &Explainer{features: len(m.Features), bias: float64(m.Objective.Margin(m.BaseScore))}
+	free, depth := maxTableValues, 0
 	for i := range m.Trees {
-		e.bias += m.Trees[i].mean(0)
-		e.depth = max(e.depth, m.Trees[i].depth())
+		t := &m.Trees[i]
+		e.bias += t.mean(0)
+		if size, ok := tableSize(t); ok && size <= free {
+			free -= size
+			e.tables = append(e.tables, newTableTree(t))
+		} else {
+			depth = max(depth, t.depth())
+			e.paths = append(e.paths, t)
+		}
+	}
+	e.scratch.New = func() any {
+		return &explainScratch{make([]uint64, keysPerGroup(e.features)), make([]pathFeature, pathsLength(depth))}
 	}
 	return e
 }
@@ -24,14 +46,19 @@ func NewExplainer(m *Model) *Explainer {
 // sum of phi are the margin. Both slices have one element per feature; another
 // length is a programming error and panics.
 func (e *Explainer) Explain(row []float32, phi []float64) (bias float64) {
-	checkWidth(len(row), len(e.model.Features))
-	checkWidth(len(phi), len(e.model.Features))
+	checkWidth(len(row), e.features)
+	checkWidth(len(phi), e.features)
 	clear(phi)
-	path := make([]pathFeature, pathsLength(e.depth))
-	for i := range e.model.Trees {
-		p := pathExplainer{tree: &e.model.Trees[i], row: row, phi: phi, path: path}
+	s := e.scratch.Get().(*explainScratch)
+	setKeys(s.keys, row, 0)
+	for i := range e.tables {
+		e.tables[i].add(row, s.keys, phi)
+	}
+	for _, t := range e.paths {
+		p := pathExplainer{tree: t, row: row, phi: phi, path: s.path}
 		p.add()
 	}
+	e.scratch.Put(s)
 	return e.bias
 }
 
