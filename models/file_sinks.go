@@ -92,7 +92,9 @@ func (s *jsonSink) floats(v []float32) {
 // int64 and arrays of numbers are typed.
 type ubjSink struct{ w *bufio.Writer }
 
-func (s *ubjSink) long(v int64) { s.w.Write(binary.BigEndian.AppendUint64(s.w.AvailableBuffer(), uint64(v))) }
+func (s *ubjSink) long(v int64) {
+	s.w.Write(binary.BigEndian.AppendUint64(s.w.AvailableBuffer(), uint64(v)))
+}
 
 func (s *ubjSink) length(n int) {
 	s.w.WriteByte('L')

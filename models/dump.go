@@ -1,0 +1,39 @@
+package models
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// DumpTree writes tree k as indented text, one node a line: the condition
+// that sends a row to the first of the two nodes below it, or the leaf.
+func (m *Model) DumpTree(w io.Writer, k int) error {
+	if k < 0 || k >= len(m.Trees) {
+		return fmt.Errorf("tree %d does not exist, the model has %d", k, len(m.Trees))
+	}
+	b := bufio.NewWriter(w)
+	m.dump(b, &m.Trees[k], 0, 0)
+	return b.Flush()
+}
+
+func (m *Model) dump(b *bufio.Writer, t *Tree, node int32, level int) {
+	n := &t.Nodes[node]
+	b.WriteString(strings.Repeat("  ", level))
+	if n.Feature < 0 {
+		fmt.Fprintf(b, "%d: leaf %+.6g (cover %.4g)\n", node, n.Value, n.Cover)
+		return
+	}
+	missing := ""
+	if n.DefaultLeft {
+		missing = " or missing"
+	}
+	condition := fmt.Sprintf("%s < %v", m.Features[n.Feature], n.Threshold)
+	if n.Categories != nil {
+		condition = fmt.Sprintf("%s not in %v", m.Features[n.Feature], n.Categories)
+	}
+	fmt.Fprintf(b, "%d: %s%s (gain %.4g, cover %.4g)\n", node, condition, missing, n.Gain, n.Cover)
+	m.dump(b, t, n.Left, level+1)
+	m.dump(b, t, n.Left+1, level+1)
+}
