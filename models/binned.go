@@ -114,4 +114,4 @@ func (b *binned) column(c int) column {
 	return column{data: b.data[c/wordColumns:], words: b.words, shift: uint(c % wordColumns * 8)}
 }
 
-func (c column) code(row int32) uint8 { return uint8(c.data[int(row)*c.words] >> c.shift) }
+func (c column) code(row int) uint8 { return uint8(c.data[row*c.words] >> c.shift) }

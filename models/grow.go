@@ -2,7 +2,7 @@ package models
 
 // A growNode is a node of the tree being grown.
 type growNode struct {
-	rows        span
+	rows        []span // per shard
 	depth       int
 	sum         sums
 	bounds      bounds
@@ -15,24 +15,23 @@ type growNode struct {
 
 // A grower grows trees on the gradients in a ledger.
 type grower struct {
-	bins        *binned
-	ledger      ledger
-	splitter    *splitter
-	partitioner *partitioner
-	spare       []histogram
-	searches    []search // one per thread
-	depth       int
-	leaves      int // 0: grow level by level
-	threads     int
+	bins      *binned
+	ledger    ledger
+	splitter  *splitter
+	partition *partition
+	spare     []histogram
+	searches  []search // one per thread
+	depth     int
+	leaves    int // 0: grow level by level
+	threads   int
 }
 
-func newGrower(bins *binned, l ledger, p Params) *grower {
+func newGrower(bins *binned, rows *partition, l ledger, p Params) *grower {
 	g := &grower{
 		bins: bins, ledger: l,
-		splitter:    newSplitter(bins, l, p),
-		partitioner: newPartitioner(bins.rows),
-		searches:    make([]search, p.Threads),
-		depth:       p.Depth, leaves: p.Leaves, threads: p.Threads,
+		splitter: newSplitter(bins, l, p), partition: rows,
+		searches: make([]search, p.Threads),
+		depth:    p.Depth, leaves: p.Leaves, threads: p.Threads,
 	}
 	for i := range g.searches {
 		g.searches[i].splitter = g.splitter
@@ -52,8 +51,10 @@ func (g *grower) grow() *growNode {
 }
 
 func (g *grower) root() *growNode {
-	root := &growNode{rows: g.partitioner.all(), bounds: unbounded, histogram: g.takeHistogram()}
-	g.ledger.build([]histogramJob{{into: root.histogram}})
+	root := &growNode{rows: g.partition.reset(), bounds: unbounded, histogram: g.takeHistogram()}
+	g.ledger.begin([]histogramJob{{spans: root.rows, into: root.histogram}})
+	parallel(g.threads, g.partition.shards(), g.ledger.visit)
+	g.ledger.finish()
 	var codes [maxCodes]sums
 	g.ledger.column(root.histogram, 0, &codes)
 	for _, cell := range codes {
@@ -127,21 +128,38 @@ func (g *grower) expand(nodes []*growNode) {
 			parents = append(parents, node)
 		}
 	}
-	g.part(parents)
+	g.findSplits(g.part(parents))
+}
+
+// part sends the rows of parents to their children and sums the rows of the
+// lighter child of each, in one visit to every shard.
+func (g *grower) part(parents []*growNode) []sibling {
 	siblings := make([]sibling, len(parents))
 	jobs := make([]histogramJob, len(parents))
+	tables := make([]*[maxCodes]uint8, len(parents))
 	for i, node := range parents {
 		s := sibling{smaller: node.left, larger: node.right}
-		if node.left.rows.len() > node.right.rows.len() {
+		if node.left.sum.h > node.right.sum.h {
 			s = sibling{smaller: node.right, larger: node.left}
 		}
 		s.larger.histogram, node.histogram = node.histogram, histogram{}
 		s.smaller.histogram = g.takeHistogram()
-		siblings[i] = s
-		jobs[i] = histogramJob{rows: g.partitioner.of(s.smaller.rows), into: s.smaller.histogram}
+		node.left.rows, node.right.rows = make([]span, len(node.rows)), make([]span, len(node.rows))
+		siblings[i], tables[i] = s, node.split.goesRight(g.bins)
+		jobs[i] = histogramJob{spans: s.smaller.rows, into: s.smaller.histogram}
 	}
-	g.ledger.build(jobs)
-	g.findSplits(siblings)
+	g.ledger.begin(jobs)
+	parallel(g.threads, g.partition.shards(), func(worker, shard int) {
+		for i, node := range parents {
+			all := node.rows[shard]
+			column := g.bins.column(g.bins.places[node.split.feature].column)
+			middle := g.partition.split(worker, shard, all, column, tables[i])
+			node.left.rows[shard], node.right.rows[shard] = span{all.first, middle}, span{middle, all.end}
+		}
+		g.ledger.visit(worker, shard)
+	})
+	g.ledger.finish()
+	return siblings
 }
 
 // beget gives a node its children.
@@ -158,14 +176,6 @@ func (g *grower) beget(node *growNode) {
 // splittable reports whether a node could be split at all.
 func (g *grower) splittable(node *growNode) bool {
 	return node.depth < g.depth && node.sum.h >= 2*g.splitter.penalty.minChildWeight
-}
-
-func (g *grower) part(parents []*growNode) {
-	parallel(g.threads, len(parents), func(_, i int) {
-		node := parents[i]
-		column := g.bins.column(g.bins.places[node.split.feature].column)
-		node.left.rows, node.right.rows = g.partitioner.part(node.rows, column, node.split.goesRight(g.bins))
-	})
 }
 
 // findSplits completes the histograms of siblings and finds their best splits.

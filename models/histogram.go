@@ -17,10 +17,10 @@ type histogram struct {
 	exact  []sums
 }
 
-// A histogramJob asks for the histogram of some rows; nil means all rows.
+// A histogramJob asks for the histogram of a node's rows.
 type histogramJob struct {
-	rows []int32
-	into histogram
+	spans []span // of the node, per shard
+	into  histogram
 }
 
 // A ledger keeps every row's gradient and Hessian and sums them. There are
@@ -33,21 +33,24 @@ type ledger interface {
 	settle(tallies []tally) (repeat bool)
 	// newHistogram allocates a histogram.
 	newHistogram() histogram
-	// build clears the histogram of each job and sums its rows into it.
-	build(jobs []histogramJob)
+	// begin, visit of every shard, by any worker in any order, and finish sum
+	// the rows of each job into its histogram.
+	begin(jobs []histogramJob)
+	visit(worker, shard int)
+	finish()
 	// subtract takes child from parent, in the cells of one word.
 	subtract(parent, child histogram, word int)
 	// column reads the sums of each code of a column.
 	column(from histogram, column int, into *[maxCodes]sums)
 }
 
-// gatherRows is how many rows are gathered before they are computed on, so
-// that waiting for memory and computing do not take turns row by row.
+// gatherRows is how many rows are gathered before they are computed on.
 const gatherRows = 256
 
-// A rowBlock is a gathered block of rows.
+// A rowBlock is a gathered block of rows of one shard.
 type rowBlock struct {
-	rows                  []int32
+	first                 int // of the shard
+	rows                  []uint16
 	margin, label, weight [gatherRows]float32
 }
 

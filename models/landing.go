@@ -1,18 +1,16 @@
 package models
 
-// A landing is a set of rows whose last step in a new tree is known: all
-// reach one leaf, or one of two leaves by a column's code.
+// A landing is a node whose rows are one known step from the leaves of a new
+// tree: all reach one leaf, or one of two leaves by a column's code.
 type landing struct {
-	rows   []int32
+	rows   []span // per shard
 	column column
 	values *[maxCodes]float32 // by code; nil when all rows reach one leaf
 	value  float32            // of that leaf
 }
 
-// landings lists where the rows of a grown tree end, largest sets cut up so
-// that threads can share them.
+// landings lists where the rows of a grown tree end.
 func (g *grower) landings(root *growNode, eta float64) []landing {
-	const most = 1 << 15
 	var all []landing
 	for stack := []*growNode{root}; len(stack) > 0; {
 		node := stack[len(stack)-1]
@@ -21,19 +19,13 @@ func (g *grower) landings(root *growNode, eta float64) []landing {
 			stack = append(stack, node.right, node.left)
 			continue
 		}
-		l := g.landing(node, eta)
-		for len(l.rows) > most {
-			part := l
-			part.rows, l.rows = l.rows[:most], l.rows[most:]
-			all = append(all, part)
-		}
-		all = append(all, l)
+		all = append(all, g.landing(node, eta))
 	}
 	return all
 }
 
 func (g *grower) landing(node *growNode, eta float64) landing {
-	l := landing{rows: g.partitioner.of(node.rows)}
+	l := landing{rows: node.rows}
 	if node.left == nil {
 		l.value = leafValue(node, eta)
 		return l
@@ -50,15 +42,19 @@ func (g *grower) landing(node *growNode, eta float64) landing {
 	return l
 }
 
-// add raises the margins of the rows by the leaf each one reaches.
-func (l landing) add(states []rowState, rows []int32) {
+// add raises the margins of some rows of the shard that starts at row first
+// by the leaf each one reaches.
+func (l landing) add(states []rowState, first int, rows []uint16) {
+	states = states[first:]
 	if l.values == nil {
 		for _, r := range rows {
 			states[r].margin += l.value
 		}
 		return
 	}
+	codes := l.column
+	codes.data = codes.data[first*codes.words:]
 	for _, r := range rows {
-		states[r].margin += l.values[l.column.code(r)]
+		states[r].margin += l.values[codes.code(int(r))]
 	}
 }

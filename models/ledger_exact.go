@@ -7,21 +7,23 @@ package models
 type exactLedger struct {
 	objective Objective
 	bins      *binned
-	threads   int
+	partition *partition
 	rows      []gradientPair
+	jobs      []histogramJob
 }
 
 type gradientPair struct{ g, h float32 }
 
-func newExactLedger(o Objective, bins *binned, threads int) *exactLedger {
-	return &exactLedger{objective: o, bins: bins, threads: threads, rows: make([]gradientPair, bins.rows)}
+func newExactLedger(o Objective, bins *binned, p *partition) *exactLedger {
+	return &exactLedger{objective: o, bins: bins, partition: p, rows: make([]gradientPair, bins.rows)}
 }
 
 func (l *exactLedger) record(block *rowBlock, _ *tally) {
+	shard := l.rows[block.first:]
 	for i, r := range block.rows {
 		g, h := l.objective.gradient(block.margin[i], block.label[i])
 		w := float64(block.weight[i])
-		l.rows[r] = gradientPair{float32(g * w), float32(h * w)}
+		shard[r] = gradientPair{float32(g * w), float32(h * w)}
 	}
 }
 
@@ -31,22 +33,23 @@ func (l *exactLedger) newHistogram() histogram {
 	return histogram{exact: make([]sums, l.bins.words*wordCells)}
 }
 
-// build shares out jobs by words of columns, never by rows.
-func (l *exactLedger) build(jobs []histogramJob) {
+func (l *exactLedger) begin(jobs []histogramJob) { l.jobs = jobs }
+
+func (l *exactLedger) visit(_, _ int) {}
+
+// finish shares out the jobs by words of columns, never by rows.
+func (l *exactLedger) finish() {
 	words := l.bins.words
-	parallel(l.threads, len(jobs)*words, func(_, i int) {
-		job, word := jobs[i/words], i%words
+	parallel(len(l.partition.scratch), len(l.jobs)*words, func(_, i int) {
+		job, word := l.jobs[i/words], i%words
 		cells := (*[wordCells]sums)(job.into.exact[word*wordCells:])
 		clear(cells[:])
-		codes := l.bins.data[word:]
-		if job.rows == nil {
-			for r, pair := range l.rows {
-				pair.addTo(cells, codes[r*words])
+		for shard, span := range job.spans {
+			first, end := l.partition.bounds(shard)
+			codes, pairs := l.bins.data[first*words+word:], l.rows[first:end]
+			for _, r := range l.partition.of(shard, span) {
+				pairs[r].addTo(cells, codes[int(r)*words])
 			}
-			return
-		}
-		for _, r := range job.rows {
-			l.rows[r].addTo(cells, codes[int(r)*words])
 		}
 	})
 }

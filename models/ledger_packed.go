@@ -1,9 +1,6 @@
 package models
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // A packedLedger holds gradient and Hessian of a row as two fixed-point
 // numbers in one int64: the gradient, signed, in the upper half and the
@@ -14,10 +11,14 @@ import (
 // over all rows just fit their halves.
 type packedLedger struct {
 	bins           *binned
-	threads        int
+	partition      *partition
 	rows           []int64 // packed gradient and Hessian of each row
 	gScale, hScale float64
 	measured       bool
+
+	jobs  []histogramJob
+	parts [][]histogram // per worker and job; worker 0 sums into the jobs' own
+	spare [][]histogram // per worker, to use again
 }
 
 // The largest sums that fit, and the room left for the sums of the next tree.
@@ -47,8 +48,11 @@ func packable(o Objective, weights []float32, rows int) bool {
 }
 
 // newPackedLedger starts with scales that fit whatever the margins are.
-func newPackedLedger(bins *binned, totalWeight float64, threads int) *packedLedger {
-	l := &packedLedger{bins: bins, threads: threads, rows: make([]int64, bins.rows)}
+func newPackedLedger(bins *binned, p *partition, totalWeight float64) *packedLedger {
+	l := &packedLedger{
+		bins: bins, partition: p, rows: make([]int64, bins.rows),
+		parts: make([][]histogram, len(p.scratch)), spare: make([][]histogram, len(p.scratch)),
+	}
 	l.gScale = powerOfTwoBelow(packedGradientLimit / packedHeadroom / totalWeight)
 	l.hScale = powerOfTwoBelow(packedHessianLimit / packedHeadroom / totalWeight)
 	return l
@@ -59,12 +63,13 @@ func powerOfTwoBelow(x float64) float64 { return math.Exp2(math.Floor(math.Log2(
 func (l *packedLedger) record(block *rowBlock, t *tally) {
 	gScale, hScale := l.gScale, l.hScale
 	var gTotal, hTotal int64
+	shard := l.rows[block.first:]
 	for i, r := range block.rows {
 		i &= gatherRows - 1
 		p, w := logistic(float64(block.margin[i])), float64(block.weight[i])
 		g := roundToInt((p - float64(block.label[i])) * w * gScale)
 		h := roundToInt(p * (1 - p) * w * hScale)
-		l.rows[r] = g<<32 + h
+		shard[r] = g<<32 + h
 		gTotal += max(g, -g)
 		hTotal += h
 	}
@@ -106,39 +111,62 @@ func (l *packedLedger) newHistogram() histogram {
 	return histogram{packed: make([]int64, l.bins.words*wordCells)}
 }
 
-// build gives each thread some of the jobs; long jobs are shared out by rows
-// and their parts added up.
-func (l *packedLedger) build(jobs []histogramJob) {
-	shared := l.share(jobs)
-	slices.SortStableFunc(shared, func(a, b histogramJob) int { return len(b.rows) - len(a.rows) })
-	parallel(l.threads, len(shared), func(_, i int) {
-		clear(shared[i].into.packed)
-		l.sum(shared[i])
-	})
+func (l *packedLedger) begin(jobs []histogramJob) {
+	l.jobs = jobs
+	for worker := range l.parts {
+		l.parts[worker] = nil
+	}
 }
 
-func (l *packedLedger) share(jobs []histogramJob) []histogramJob { return slices.Clone(jobs) }
+// visit sums a shard into the worker's own histograms.
+func (l *packedLedger) visit(worker, shard int) {
+	if l.parts[worker] == nil {
+		l.parts[worker] = l.newParts(worker)
+	}
+	first, end := l.partition.bounds(shard)
+	sum := shardSum{
+		codes: l.bins.data[first*l.bins.words : end*l.bins.words], words: l.bins.words,
+		gradients: l.rows[first:end], columns: l.bins.columns,
+	}
+	for i, job := range l.jobs {
+		sum.add(l.parts[worker][i].packed, l.partition.of(shard, job.spans[shard]))
+	}
+}
 
-func (l *packedLedger) sum(job histogramJob) {
-	if job.rows == nil {
-		for r, gh := range l.rows {
-			for w, codes := range l.bins.data[r*l.bins.words : (r+1)*l.bins.words] {
-				addLanes((*[wordCells]int64)(job.into.packed[w*wordCells:]), codes, gh)
+// newParts returns empty histograms for a worker to sum the jobs into.
+func (l *packedLedger) newParts(worker int) []histogram {
+	parts := make([]histogram, len(l.jobs))
+	for i, job := range l.jobs {
+		switch n := len(l.spare[worker]); {
+		case worker == 0:
+			parts[i] = job.into
+		case n > i:
+			parts[i] = l.spare[worker][i]
+		default:
+			parts[i] = l.newHistogram()
+			l.spare[worker] = append(l.spare[worker], parts[i])
+		}
+		clear(parts[i].packed)
+	}
+	return parts
+}
+
+// finish adds up what the workers have summed.
+func (l *packedLedger) finish() {
+	if l.parts[0] == nil {
+		l.parts[0] = l.newParts(0)
+	}
+	parallel(len(l.parts), len(l.jobs), func(_, i int) {
+		into := l.jobs[i].into.packed
+		for _, part := range l.parts[1:] {
+			if part == nil {
+				continue
+			}
+			for cell, gh := range part[i].packed {
+				into[cell] += gh
 			}
 		}
-		return
-	}
-	for _, r := range job.rows {
-		for w, codes := range l.bins.data[int(r)*l.bins.words : int(r+1)*l.bins.words] {
-			addLanes((*[wordCells]int64)(job.into.packed[w*wordCells:]), codes, l.rows[r])
-		}
-	}
-}
-
-func addLanes(cells *[wordCells]int64, codes uint64, gh int64) {
-	for lane := range wordColumns {
-		cells[lane*maxCodes+int(uint8(codes>>(8*lane)))] += gh
-	}
+	})
 }
 
 func (l *packedLedger) subtract(parent, child histogram, word int) {

@@ -14,8 +14,8 @@ func (s rowSampler) of(tree int) rowSampler {
 	return rowSampler{seed: mix(s.seed + mix(uint64(tree))), share: s.share}
 }
 
-func (s rowSampler) takes(row int32) bool {
-	return s.share >= 1 || float64(mix(s.seed^uint64(row))>>11)*0x1p-53 < s.share
+func (s rowSampler) takes(row int) bool {
+	return float64(mix(s.seed^uint64(row))>>11)*0x1p-53 < s.share
 }
 
 // mix is the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).

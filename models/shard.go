@@ -1,0 +1,88 @@
+package models
+
+// Rows are worked on shard by shard: a run of rows whose bins and gradients
+// fit the second-level cache of a core. Whatever a level of the tree needs of
+// a shard is done in one visit, so that main memory is read as a stream; to
+// follow a node's rows across the whole table instead waits for memory at
+// nearly every row.
+
+const (
+	shardBytes   = 1 << 19
+	maxShardRows = 1 << 14
+	minShardRows = 1 << 8
+)
+
+// shardRows is how many rows of some words go into a shard, less when the
+// table is so short that threads would be idle.
+func shardRows(rows, words, threads int) int {
+	n := max(min(shardBytes/(8*words), maxShardRows), minShardRows)
+	if threads > 1 {
+		n = min(n, max((rows+4*threads-1)/(4*threads), minShardRows))
+	}
+	return n
+}
+
+// A span is a part of a shard's rows.
+type span struct{ first, end uint16 }
+
+func (s span) len() int { return int(s.end) - int(s.first) }
+
+// A partition keeps the rows of every node together, in rising order, within
+// each shard. A row is its distance from the shard's first row.
+type partition struct {
+	rows      []uint16 // of all shards
+	shardRows int
+	scratch   [][]uint16 // one per thread
+}
+
+func newPartition(rows, shardRows, threads int) *partition {
+	p := &partition{rows: make([]uint16, rows), shardRows: shardRows, scratch: make([][]uint16, threads)}
+	for i := range p.scratch {
+		p.scratch[i] = make([]uint16, shardRows)
+	}
+	return p
+}
+
+func (p *partition) shards() int { return (len(p.rows) + p.shardRows - 1) / p.shardRows }
+
+// bounds returns the first row of a shard and the one after its last.
+func (p *partition) bounds(shard int) (first, end int) {
+	return shard * p.shardRows, min((shard+1)*p.shardRows, len(p.rows))
+}
+
+// of returns the rows of a node in a shard.
+func (p *partition) of(shard int, s span) []uint16 {
+	first, _ := p.bounds(shard)
+	return p.rows[first+int(s.first) : first+int(s.end)]
+}
+
+// reset puts all rows in one node and returns its spans.
+func (p *partition) reset() []span {
+	spans := make([]span, p.shards())
+	for shard := range spans {
+		first, end := p.bounds(shard)
+		spans[shard] = span{0, uint16(end - first)}
+		for i := range p.rows[first:end] {
+			p.rows[first+i] = uint16(i)
+		}
+	}
+	return spans
+}
+
+// split moves the rows of a node that go right behind those that go left and
+// returns where the right ones begin.
+func (p *partition) split(worker, shard int, s span, c column, goesRight *[maxCodes]uint8) uint16 {
+	rows := p.of(shard, s)
+	scratch := p.scratch[worker][:len(rows)]
+	first, _ := p.bounds(shard)
+	c.data = c.data[first*c.words:]
+	lefts, rights := 0, 0
+	for _, r := range rows {
+		right := int(goesRight[c.code(int(r))])
+		rows[lefts], scratch[rights] = r, r
+		lefts += 1 - right
+		rights += right
+	}
+	copy(rows[lefts:], scratch[:rights])
+	return s.first + uint16(lefts)
+}
