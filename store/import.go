@@ -39,10 +39,14 @@ func (db *DB) Import(ctx context.Context, next func() (warehouse.Event, error), 
 	filled, empty := make(chan *batch), make(chan *batch, 2)
 	empty <- &batch{}
 	empty <- &batch{}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return db.saveBatches(ctx, filled, empty, done) })
-	readErr := fillBatches(ctx, next, filled, empty)
-	if err := errors.Join(readErr, group.Wait()); err != nil {
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return db.saveBatches(running, filled, empty, done) })
+	readErr := fillBatches(running, next, filled, empty)
+	err := errors.Join(readErr, group.Wait())
+	if err != nil && ctx.Err() != nil { // the driver may only say that its connection is gone
+		err = ctx.Err()
+	}
+	if err != nil {
 		return fmt.Errorf("import: %w", err)
 	}
 	return nil

@@ -35,6 +35,7 @@ var settings = map[string]string{
 	"statement_timeout":                   "30s",
 	"lock_timeout":                        "20s",
 	"idle_in_transaction_session_timeout": "60s",
+	"jit":                                 "off", // compiling costs more than any statement here gains
 }
 
 // Open connects to a database that [Migrate] has brought up to date. The DSN is

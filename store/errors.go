@@ -1,0 +1,12 @@
+package store
+
+import "errors"
+
+// Errors that callers branch on.
+var (
+	ErrNotFound            = errors.New("not found")
+	ErrUnauthorized        = errors.New("unauthorized")
+	ErrIdempotencyMismatch = errors.New("the idempotency key stands for another request")
+	ErrStaleRanking        = errors.New("a newer ranking is in force")
+	ErrStepLive            = errors.New("people are at work on this already")
+)

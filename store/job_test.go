@@ -1,0 +1,68 @@
+package store_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"tallyman/store"
+	"tallyman/store/storetest"
+	"tallyman/warehouse"
+)
+
+func TestIntakeWakesTheRankingOfItsSites(t *testing.T) {
+	dsn := storetest.DSN(t)
+	db, conn := open(t, dsn), connect(t, dsn)
+	waiting := func() []string {
+		rows, _ := conn.Query(t.Context(), `select args->>'site' from river_job where kind = 'rank' and state = 'available' order by 1`)
+		sites, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sites
+	}
+	ingest(t, db, count("a", "S1", 1), count("b", "S1", 1), count("c", "S2", 1))
+	ingest(t, db, count("d", "S1", 1))
+	if diff := cmp.Diff([]string{"S1", "S2"}, waiting()); diff != "" {
+		t.Errorf("one job per site (-want +got):\n%s", diff)
+	}
+	exec(t, conn, `update river_job set state = 'completed', finalized_at = now()`)
+	ingest(t, db, count("a", "S1", 1)) // a duplicate
+	if got := waiting(); len(got) > 0 {
+		t.Errorf("nothing happened and %v is to be ranked", got)
+	}
+	r := store.Ranking{Site: "S2", AsOf: noon, Watermark: 4}
+	if _, err := db.ReplaceQueue(t.Context(), r, nil); err != nil {
+		t.Fatal(err)
+	}
+	n, err := db.RankStale(t.Context())
+	if diff := cmp.Diff([]string{"S1"}, waiting()); n != 1 || err != nil || diff != "" {
+		t.Errorf("%d stale, %v (-want +got):\n%s", n, err, diff)
+	}
+	ingest(t, db, count("e", "S2", 1))
+	if diff := cmp.Diff([]string{"S1", "S2"}, waiting()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestSites(t *testing.T) {
+	db := storetest.DB(t)
+	priced := count("b", "DC-1", 1)
+	priced.Cost = warehouse.Cost{Micros: 5, Currency: "SEK"}
+	later := count("c", "DC-1", 1)
+	later.Cost = warehouse.Cost{Micros: 5, Currency: "EUR"}
+	ingest(t, db, count("a", "DC-1", 1))
+	ingest(t, db, priced, count("d", "AA", 2))
+	ingest(t, db, later)
+	sites, err := db.Sites(t.Context())
+	if err != nil || len(sites) != 2 {
+		t.Fatal(sites, err)
+	}
+	if s := sites[1]; s.Code != "DC-1" || s.Name != "DC-1" || s.TimeZone != "UTC" || s.Currency != "SEK" || s.LastSeq != 4 {
+		t.Errorf("%+v", s)
+	}
+	if s := sites[0]; s.Code != "AA" || s.Currency != warehouse.NoCurrency || s.LastSeq != 3 {
+		t.Errorf("%+v", s)
+	}
+}

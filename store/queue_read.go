@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"tallyman/warehouse"
+)
+
+// QueueFilter narrows a queue; an empty field does not.
+type QueueFilter struct{ Zone, Class string }
+
+// Ranking returns the current ranking of a site, or an [ErrNotFound].
+func (db *DB) Ranking(ctx context.Context, site warehouse.Site) (Ranking, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select id, site, as_of, watermark, coalesce(model_id, 0) as model, created_at
+		from ranking
+		where site = $1 and current`, site)
+	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Ranking])
+	if err != nil {
+		return Ranking{}, fmt.Errorf("ranking of %s: %w", site, notFound(err))
+	}
+	return r, nil
+}
+
+// Queue returns at most limit rows of a ranking after a rank, by rank.
+func (db *DB) Queue(ctx context.Context, ranking RankingID, filter QueueFilter, after, limit int) ([]QueueRow, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select q.rank, r.site, q.location, q.sku, q.zone, q.class, q.probability, q.size,
+			coalesce(q.expected_loss_minor, 0), coalesce(q.currency, ''), q.minutes, q.value_per_minute,
+			q.last_count_at, q.book, q.reasons, q.control, q.propensity, q.vector, s.id, s.state
+		from queue_row q
+		join recommendation r on r.id = q.recommendation_id
+		join step s on s.recommendation_id = q.recommendation_id
+		where q.ranking_id = $1 and q.rank > $2
+			and ($3 = '' or q.zone = $3)
+			and ($4 = '' or q.class = $4)
+		order by q.rank
+		limit $5`, ranking, after, filter.Zone, filter.Class, limit)
+	queue, err := pgx.CollectRows(rows, scanQueueRow)
+	if err != nil {
+		return nil, fmt.Errorf("queue of ranking %d: %w", ranking, err)
+	}
+	return queue, nil
+}
+
+func scanQueueRow(row pgx.CollectableRow) (QueueRow, error) {
+	var r QueueRow
+	var lastCount *time.Time
+	var book *warehouse.Qty
+	var reasons, vector []byte
+	err := row.Scan(&r.Rank, &r.Position.Site, &r.Position.Location, &r.Position.SKU, &r.Zone, &r.Class, &r.Probability, &r.Size,
+		&r.Loss.Minor, &r.Loss.Currency, &r.Minutes, &r.ValuePerMinute,
+		&lastCount, &book, &reasons, &r.Control, &r.Propensity, &vector, &r.Step, &r.State)
+	if err != nil {
+		return r, err
+	}
+	if lastCount != nil {
+		r.LastCount = *lastCount
+	}
+	if book != nil {
+		r.Book = warehouse.Some(*book)
+	}
+	r.Vector = readVector(vector)
+	r.Reasons, err = unmarshalReasons(reasons)
+	return r, err
+}
+
+// Facet is a value to filter by and how many rows have it.
+type Facet struct {
+	Value string
+	Count int
+}
+
+// QueueFacets returns the zones and the classes of a ranking.
+func (db *DB) QueueFacets(ctx context.Context, ranking RankingID) (zones, classes []Facet, err error) {
+	rows, _ := db.pool.Query(ctx, `
+		select grouping(zone) = 0, coalesce(zone, class), count(*)::int
+		from queue_row
+		where ranking_id = $1
+		group by grouping sets (zone, class)
+		order by 2`, ranking)
+	var isZone bool
+	var f Facet
+	_, err = pgx.ForEachRow(rows, []any{&isZone, &f.Value, &f.Count}, func() error {
+		if isZone {
+			zones = append(zones, f)
+		} else {
+			classes = append(classes, f)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("facets of ranking %d: %w", ranking, err)
+	}
+	return zones, classes, nil
+}
+
+// RankStale wakes the ranking of every site with events that its current
+// ranking has not seen, and returns how many that are. It repairs what a lost
+// wake-up left behind.
+func (db *DB) RankStale(ctx context.Context) (int, error) {
+	n := 0
+	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		rows, _ := tx.Query(ctx, `
+			select s.code
+			from site s
+			left join ranking r on r.site = s.code and r.current
+			where s.last_seq > coalesce(r.watermark, 0)
+			order by s.code`)
+		sites, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return err
+		}
+		n = len(sites)
+		return db.enqueueRanks(ctx, tx, sites)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("rank stale sites: %w", err)
+	}
+	return n, nil
+}
+
+// PruneQueues deletes the rankings replaced before an instant with the
+// proposals in them that nobody took up. What people have touched stays.
+func (db *DB) PruneQueues(ctx context.Context, before time.Time) error {
+	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		q := &pgx.Batch{}
+		q.Queue(`
+			delete from recommendation r
+			using ranking k, step s
+			where k.id = r.ranking_id and not k.current and k.created_at < $1
+				and s.recommendation_id = r.id and s.state = 'superseded'`, before)
+		q.Queue(`
+			delete from ranking k
+			where not current and created_at < $1
+				and not exists (select from recommendation r where r.ranking_id = k.id)`, before)
+		return tx.SendBatch(ctx, q).Close()
+	})
+	if err != nil {
+		return fmt.Errorf("prune queues: %w", err)
+	}
+	return nil
+}
