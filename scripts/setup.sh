@@ -42,7 +42,7 @@ install_packages() {
 	case $(manager) in
 	apt-get)
 		refresh_apt
-		privileged env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" </dev/null >&2
+		privileged env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" </dev/null >/dev/null
 		;;
 	dnf) privileged dnf install -y -q "$@" >&2 ;;
 	apk) privileged apk add --quiet "$@" >&2 ;;
@@ -56,7 +56,7 @@ install_packages() {
 refreshed=
 refresh_apt() {
 	if [ -z "$refreshed" ]; then
-		privileged apt-get update -q </dev/null >&2
+		privileged apt-get update -qq </dev/null >/dev/null
 		refreshed=yes
 	fi
 }
