@@ -3,15 +3,18 @@ package models
 // wordColumns is how many columns of one byte a word of eight holds.
 const wordColumns = 8
 
-// A binned matrix is a table of bins, row-major: the code of column c in row
-// r is byte c%8 of data[r*words+c/8].
+// A binned matrix is a table of bins, stored twice. Histograms want eight
+// columns of a row at once, and a shard's rows side by side: see shardWords.
+// Splits want one column of many rows: it is byColumn[c][r].
 type binned struct {
 	layout
 
-	features []featureBins
-	rows     int
-	words    int
-	data     []uint64
+	features  []featureBins
+	rows      int
+	words     int
+	shardRows int
+	data      []uint64
+	byColumn  [][]uint8
 }
 
 // sampledRows bounds the rows whose values decide the bins: enough for
@@ -33,7 +36,12 @@ func newBinned(d Dataset, bins, threads int) *binned {
 	})
 	l := bundle(features)
 	b := &binned{layout: l, features: features, rows: d.X.Rows, words: (l.columns + wordColumns - 1) / wordColumns}
-	b.data = make([]uint64, b.rows*b.words)
+	b.shardRows = shardRows(b.rows, b.words, threads)
+	b.data = make([]uint64, b.shards()*b.shardRows*b.words)
+	b.byColumn = make([][]uint8, b.columns)
+	for c := range b.byColumn {
+		b.byColumn[c] = make([]uint8, b.rows)
+	}
 	b.fill(d.X, threads)
 	return b
 }
@@ -76,42 +84,57 @@ func (s *columnSample) sorted(d Dataset, column int) []weightedValue {
 	return radixSort(s.values[:used], s.scratch[:used])
 }
 
-// fill stores the bin of every value. A block of rows is read column by
-// column while it is in the cache.
+func (b *binned) shards() int { return (b.rows + b.shardRows - 1) / b.shardRows }
+
+// bounds returns the first row of a shard and the one after its last.
+func (b *binned) bounds(shard int) (first, end int) {
+	return shard * b.shardRows, min((shard+1)*b.shardRows, b.rows)
+}
+
+// shardWords returns columns 8*word to 8*word+7 of a shard's rows, a byte
+// each, lowest first.
+func (b *binned) shardWords(shard, word int) []uint64 {
+	first, end := b.bounds(shard)
+	at := (shard*b.words + word) * b.shardRows
+	return b.data[at : at+end-first]
+}
+
+// fill stores the bin of every value. A few rows are read column by column
+// while they are in the cache.
 func (b *binned) fill(x Matrix, threads int) {
-	const block = 256
 	searches := make([]*binSearch, len(b.features))
 	for f, feature := range b.features {
 		searches[f] = newBinSearch(feature)
 	}
-	parallel(threads, (b.rows+block-1)/block, func(_, i int) {
-		first, last := i*block, min((i+1)*block, b.rows)
-		for f, search := range searches {
-			word, unit := b.places[f].column/wordColumns, uint64(b.places[f].stride)<<(8*(b.places[f].column%wordColumns))
-			numeric := b.features[f].kind == Numeric
-			for r := first; r < last; r++ {
-				v := x.Data[r*x.Cols+f]
-				var bin int
-				if numeric {
-					bin = search.numeric(v)
-				} else {
-					bin = b.features[f].categorical(v)
-				}
-				b.data[r*b.words+word] += uint64(bin) * unit
+	parallel(threads, b.shards(), func(_, shard int) {
+		const block = 256
+		for first, end := b.bounds(shard); first < end; first += block {
+			for f := range b.features {
+				b.fillBlock(x, searches[f], f, shard, first, min(first+block, end))
 			}
 		}
 	})
 }
 
-// column is a view of one column of a binned matrix.
-type column struct {
-	data  []uint64 // from the column's word in row 0
-	words int
-	shift uint
+func (b *binned) fillBlock(x Matrix, search *binSearch, f, shard, first, end int) {
+	feature, place := b.features[f], b.places[f]
+	column := b.byColumn[place.column]
+	start, _ := b.bounds(shard)
+	words := b.shardWords(shard, place.column/wordColumns)
+	shift := 8 * (place.column % wordColumns)
+	for r := first; r < end; r++ {
+		v := x.Data[r*x.Cols+f]
+		var bin int
+		if feature.kind == Numeric {
+			bin = search.numeric(v)
+		} else {
+			bin = feature.categorical(v)
+		}
+		code := bin * place.stride
+		column[r] += uint8(code)
+		words[r-start] += uint64(code) << shift
+	}
 }
 
-func (b *binned) column(c int) column {
-	return column{data: b.data[c/wordColumns:], words: b.words, shift: uint(c % wordColumns * 8)}
-}
-
-func (c column) code(row int) uint8 { return uint8(c.data[row*c.words] >> c.shift) }
+// columnOf is the column that a feature shares with others or has alone.
+func (b *binned) columnOf(feature int) []uint8 { return b.byColumn[b.places[feature].column] }

@@ -18,7 +18,7 @@ type rowState struct{ margin, label float32 }
 
 func newBooster(train Dataset, p Params, m *Model) *booster {
 	bins := newBinned(train, p.Bins, p.Threads)
-	rows := newPartition(bins.rows, shardRows(bins.rows, bins.words, p.Threads), p.Threads)
+	rows := newPartition(bins, p.Threads)
 	b := &booster{
 		params: p, weights: train.Weight,
 		states:    make([]rowState, train.X.Rows),
@@ -62,7 +62,7 @@ func (b *booster) everyRow() []landing { return []landing{{rows: b.partition.res
 func (b *booster) record(tree int, landings []landing) {
 	sampler := b.sampler.of(tree)
 	tallies := make([]tally, b.params.Threads)
-	parallel(b.params.Threads, b.partition.shards(), func(worker, shard int) {
+	parallel(b.params.Threads, b.partition.bins.shards(), func(worker, shard int) {
 		for _, l := range landings {
 			b.recordShard(shard, l, sampler, &b.blocks[worker], &tallies[worker])
 		}
@@ -74,7 +74,7 @@ func (b *booster) record(tree int, landings []landing) {
 
 func (b *booster) recordShard(shard int, l landing, sampler rowSampler, block *rowBlock, t *tally) {
 	rows := b.partition.of(shard, l.rows[shard])
-	block.first, _ = b.partition.bounds(shard)
+	block.first, _ = b.partition.bins.bounds(shard)
 	for len(rows) > 0 {
 		n := min(gatherRows, len(rows))
 		block.rows, rows = rows[:n], rows[n:]

@@ -53,7 +53,7 @@ func (g *grower) grow() *growNode {
 func (g *grower) root() *growNode {
 	root := &growNode{rows: g.partition.reset(), bounds: unbounded, histogram: g.takeHistogram()}
 	g.ledger.begin([]histogramJob{{spans: root.rows, into: root.histogram}})
-	parallel(g.threads, g.partition.shards(), g.ledger.visit)
+	parallel(g.threads, g.bins.shards(), g.ledger.visit)
 	g.ledger.finish()
 	var codes [maxCodes]sums
 	g.ledger.column(root.histogram, 0, &codes)
@@ -149,10 +149,10 @@ func (g *grower) part(parents []*growNode) []sibling {
 		jobs[i] = histogramJob{spans: s.smaller.rows, into: s.smaller.histogram}
 	}
 	g.ledger.begin(jobs)
-	parallel(g.threads, g.partition.shards(), func(worker, shard int) {
+	parallel(g.threads, g.bins.shards(), func(worker, shard int) {
 		for i, node := range parents {
 			all := node.rows[shard]
-			column := g.bins.column(g.bins.places[node.split.feature].column)
+			column := g.bins.columnOf(node.split.feature)
 			middle := g.partition.split(worker, shard, all, column, tables[i])
 			node.left.rows[shard], node.right.rows[shard] = span{all.first, middle}, span{middle, all.end}
 		}

@@ -4,7 +4,7 @@ package models
 // tree: all reach one leaf, or one of two leaves by a column's code.
 type landing struct {
 	rows   []span // per shard
-	column column
+	column []uint8
 	values *[maxCodes]float32 // by code; nil when all rows reach one leaf
 	value  float32            // of that leaf
 }
@@ -31,7 +31,7 @@ func (g *grower) landing(node *growNode, eta float64) landing {
 		return l
 	}
 	left, right := leafValue(node.left, eta), leafValue(node.right, eta)
-	l.column = g.bins.column(g.bins.places[node.split.feature].column)
+	l.column = g.bins.columnOf(node.split.feature)
 	l.values = new([maxCodes]float32)
 	for code, goesRight := range node.split.goesRight(g.bins) {
 		l.values[code] = left
@@ -52,9 +52,8 @@ func (l landing) add(states []rowState, first int, rows []uint16) {
 		}
 		return
 	}
-	codes := l.column
-	codes.data = codes.data[first*codes.words:]
+	column := l.column[first:]
 	for _, r := range rows {
-		states[r].margin += l.values[codes.code(int(r))]
+		states[r].margin += l.values[column[r]]
 	}
 }

@@ -45,10 +45,10 @@ func (l *exactLedger) finish() {
 		cells := (*[wordCells]sums)(job.into.exact[word*wordCells:])
 		clear(cells[:])
 		for shard, span := range job.spans {
-			first, end := l.partition.bounds(shard)
-			codes, pairs := l.bins.data[first*words+word:], l.rows[first:end]
+			first, end := l.bins.bounds(shard)
+			codes, pairs := l.bins.shardWords(shard, word), l.rows[first:end]
 			for _, r := range l.partition.of(shard, span) {
-				pairs[r].addTo(cells, codes[int(r)*words])
+				pairs[r].addTo(cells, codes[r])
 			}
 		}
 	})

@@ -123,13 +123,18 @@ func (l *packedLedger) visit(worker, shard int) {
 	if l.parts[worker] == nil {
 		l.parts[worker] = l.newParts(worker)
 	}
-	first, end := l.partition.bounds(shard)
-	sum := shardSum{
-		codes: l.bins.data[first*l.bins.words : end*l.bins.words], words: l.bins.words,
-		gradients: l.rows[first:end], columns: l.bins.columns,
-	}
-	for i, job := range l.jobs {
-		sum.add(l.parts[worker][i].packed, l.partition.of(shard, job.spans[shard]))
+	first, end := l.bins.bounds(shard)
+	gradients := l.rows[first:end]
+	for word := range l.bins.words {
+		sum := wordSum{
+			codes: l.bins.shardWords(shard, word), gradients: gradients,
+			few: l.bins.columns-word*wordColumns <= wordColumns/2,
+		}
+		sum.fetch()
+		for i, job := range l.jobs {
+			cells := (*[wordCells]int64)(l.parts[worker][i].packed[word*wordCells:])
+			sum.add(cells, l.partition.of(shard, job.spans[shard]))
+		}
 	}
 }
 

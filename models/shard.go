@@ -30,37 +30,30 @@ func (s span) len() int { return int(s.end) - int(s.first) }
 // A partition keeps the rows of every node together, in rising order, within
 // each shard. A row is its distance from the shard's first row.
 type partition struct {
-	rows      []uint16 // of all shards
-	shardRows int
-	scratch   [][]uint16 // one per thread
+	bins    *binned
+	rows    []uint16   // of all shards
+	scratch [][]uint16 // one per thread
 }
 
-func newPartition(rows, shardRows, threads int) *partition {
-	p := &partition{rows: make([]uint16, rows), shardRows: shardRows, scratch: make([][]uint16, threads)}
+func newPartition(bins *binned, threads int) *partition {
+	p := &partition{bins: bins, rows: make([]uint16, bins.rows), scratch: make([][]uint16, threads)}
 	for i := range p.scratch {
-		p.scratch[i] = make([]uint16, shardRows)
+		p.scratch[i] = make([]uint16, bins.shardRows)
 	}
 	return p
 }
 
-func (p *partition) shards() int { return (len(p.rows) + p.shardRows - 1) / p.shardRows }
-
-// bounds returns the first row of a shard and the one after its last.
-func (p *partition) bounds(shard int) (first, end int) {
-	return shard * p.shardRows, min((shard+1)*p.shardRows, len(p.rows))
-}
-
 // of returns the rows of a node in a shard.
 func (p *partition) of(shard int, s span) []uint16 {
-	first, _ := p.bounds(shard)
+	first, _ := p.bins.bounds(shard)
 	return p.rows[first+int(s.first) : first+int(s.end)]
 }
 
 // reset puts all rows in one node and returns its spans.
 func (p *partition) reset() []span {
-	spans := make([]span, p.shards())
+	spans := make([]span, p.bins.shards())
 	for shard := range spans {
-		first, end := p.bounds(shard)
+		first, end := p.bins.bounds(shard)
 		spans[shard] = span{0, uint16(end - first)}
 		for i := range p.rows[first:end] {
 			p.rows[first+i] = uint16(i)
@@ -71,14 +64,14 @@ func (p *partition) reset() []span {
 
 // split moves the rows of a node that go right behind those that go left and
 // returns where the right ones begin.
-func (p *partition) split(worker, shard int, s span, c column, goesRight *[maxCodes]uint8) uint16 {
+func (p *partition) split(worker, shard int, s span, column []uint8, goesRight *[maxCodes]uint8) uint16 {
 	rows := p.of(shard, s)
 	scratch := p.scratch[worker][:len(rows)]
-	first, _ := p.bounds(shard)
-	c.data = c.data[first*c.words:]
+	first, _ := p.bins.bounds(shard)
+	column = column[first:]
 	lefts, rights := 0, 0
 	for _, r := range rows {
-		right := int(goesRight[c.code(int(r))])
+		right := int(goesRight[column[r]])
 		rows[lefts], scratch[rights] = r, r
 		lefts += 1 - right
 		rights += right
