@@ -23,7 +23,7 @@ const module = "tallyman"
 // domain packages do no I/O and know no clock.
 var domain = []string{
 	"warehouse", "models", "llm", "audit", "features", "guardrails", "counting", "receiving", "fixtures",
-	"triage", "training",
+	"triage", "training", "scoring",
 }
 
 // mayImport says which of our packages each of our packages may import. A package
@@ -40,7 +40,8 @@ var mayImport = map[string][]string{
 	"receiving":       {"warehouse"},
 	"fixtures":        {"warehouse"},
 	"triage":          {"warehouse", "models", "llm"},
-	"training":        {"warehouse", "features", "models"},
+	"scoring":         {"warehouse", "features", "models"},
+	"training":        {"warehouse", "features", "models", "scoring"},
 	"store":           domain,
 	"store/storetest": append([]string{"store", "pglocal"}, domain...),
 	"webhook":         {"warehouse"},

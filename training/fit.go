@@ -1,0 +1,204 @@
+package training
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"tallyman/features"
+	"tallyman/models"
+	"tallyman/scoring"
+)
+
+// Fewest rows that a model is fitted to.
+const (
+	minExamples  = 200
+	minPositives = 20
+)
+
+// ErrTooLittle says that there are not enough outcomes to learn from.
+var ErrTooLittle = errors.New("too few outcomes to learn from")
+
+// A Choice says how one setting did in cross-validation.
+type Choice struct {
+	Setting string  `json:"setting"`
+	Trees   int     `json:"trees"`
+	LogLoss float64 `json:"logloss"` // mean over the later slices
+	AUC     float64 `json:"auc"`
+	Chosen  bool    `json:"chosen"`
+}
+
+// bags is the number of models with different seeds that are averaged into
+// one.
+const bags = 5
+
+// fit chooses a setting by cross-validation over time inside the table, fits
+// it to the whole table and calibrates it on the predictions made for the
+// later slices.
+func fit(ctx context.Context, t *table, outcome scoring.Outcome, seed uint64, threads int) (*models.Model, []Choice, error) {
+	if len(t.examples) < minExamples || t.positives() < minPositives {
+		return nil, nil, fmt.Errorf("%d examples with %d positive, want at least %d with %d: %w",
+			len(t.examples), t.positives(), minExamples, minPositives, ErrTooLittle)
+	}
+	folds := t.folds()
+	var choices []Choice
+	var best *crossValidation
+	for _, s := range settings(len(t.examples)) {
+		s.params.Seed, s.params.Threads = seed, threads
+		cv, err := validate(ctx, t, folds, s, outcome)
+		if err != nil {
+			return nil, nil, err
+		}
+		choices = append(choices, Choice{Setting: s.name, Trees: cv.trees, LogLoss: cv.loss, AUC: tmpAUC(cv.scores(), cv.y)})
+		if best == nil || cv.loss < best.loss {
+			best = cv
+		}
+	}
+	for i := range choices {
+		choices[i].Chosen = choices[i].Setting == best.setting.name
+	}
+	model, err := best.refit(ctx, t, outcome)
+	if err != nil {
+		return nil, nil, err
+	}
+	model.Calibrator, err = models.FitBeta(best.margins, best.y, nil)
+	return model, choices, err
+}
+
+// A fold is a time: rows known before it train, rows up to the next one test.
+type fold struct{ trainEnd, testEnd int }
+
+// folds cuts the later half of the table into three slices of equal numbers
+// of rows, each at a change of time.
+func (t *table) folds() []fold {
+	n := len(t.examples)
+	cut := func(i int) int {
+		for i < n && i > 0 && t.examples[i].At.Equal(t.examples[i-1].At) {
+			i++
+		}
+		return i
+	}
+	cuts := []int{cut(n / 2), cut(n * 4 / 6), cut(n * 5 / 6), n}
+	var folds []fold
+	for i := range 3 {
+		if cuts[i] > 0 && cuts[i] < cuts[i+1] {
+			folds = append(folds, fold{cuts[i], cuts[i+1]})
+		}
+	}
+	return folds
+}
+
+// crossValidation is how a setting did, with the predictions it made.
+type crossValidation struct {
+	setting setting
+	trees   int
+	loss    float64
+	margins []float32 // of the rows of the later slices, in order
+	y       []float32
+}
+
+func (cv *crossValidation) scores() []float64 {
+	out := make([]float64, len(cv.margins))
+	for i, m := range cv.margins {
+		out[i] = float64(m)
+	}
+	return out
+}
+
+func validate(ctx context.Context, t *table, folds []fold, s setting, outcome scoring.Outcome) (*crossValidation, error) {
+	columns := s.columns(t.schema)
+	s.params.Monotone = signs(t.schema, columns, outcome)
+	cv := &crossValidation{setting: s}
+	curve := make([]float64, s.params.Trees)
+	fitted := make([]*models.Model, len(folds))
+	later := make([]models.Dataset, len(folds))
+	p := s.params
+	p.EarlyStopping = 0
+	for i, f := range folds {
+		start := t.examples[f.trainEnd].At
+		known := t.slice(0, f.trainEnd).where(func(i int) bool { return t.labels[i].known.Before(start) })
+		if known.positives() == 0 {
+			return nil, fmt.Errorf("no positive outcome is known before %s: %w", start.Format(time.DateOnly), ErrTooLittle)
+		}
+		later[i] = t.slice(f.trainEnd, f.testEnd).dataset(columns)
+		m, report, err := models.Fit(ctx, known.dataset(columns), &later[i], p, nil)
+		if err != nil {
+			return nil, err
+		}
+		fitted[i] = m
+		for j, r := range report.Rounds {
+			curve[j] += r.ValidLoss / float64(len(folds))
+		}
+	}
+	cv.trees = 1 + slices.Index(curve, slices.Min(curve))
+	cv.loss = curve[cv.trees-1]
+	for i, m := range fitted {
+		m.Trees = m.Trees[:cv.trees]
+		for r := range later[i].X.Rows {
+			cv.margins = append(cv.margins, m.Margin(later[i].X.Row(r)))
+		}
+		cv.y = append(cv.y, later[i].Y...)
+	}
+	return cv, nil
+}
+
+// refit fits the setting to the whole table, several times with different
+// seeds, and averages: trees of every bag with their share of the weight.
+func (cv *crossValidation) refit(ctx context.Context, t *table, outcome scoring.Outcome) (*models.Model, error) {
+	columns := cv.setting.columns(t.schema)
+	data := t.dataset(columns)
+	p := cv.setting.params
+	p.Trees, p.EarlyStopping = cv.trees, 0
+	p.Monotone = signs(t.schema, columns, outcome)
+	var all *models.Model
+	for bag := range uint64(bags) {
+		p.Seed = cv.setting.params.Seed + bag
+		m, _, err := models.Fit(ctx, data, nil, p, nil)
+		if err != nil {
+			return nil, err
+		}
+		for _, tree := range m.Trees {
+			for i := range tree.Nodes {
+				tree.Nodes[i].Value /= bags
+			}
+		}
+		if all == nil {
+			all = m
+		} else {
+			all.Trees = append(all.Trees, m.Trees...)
+		}
+	}
+	widen(all, t.schema, columns)
+	return all, nil
+}
+
+// widen makes a model of some columns one of the whole vector, so that
+// whoever scores need not know which features it uses.
+func widen(m *models.Model, schema *features.Schema, columns []int) {
+	for _, tree := range m.Trees {
+		for i := range tree.Nodes {
+			if n := &tree.Nodes[i]; n.Feature >= 0 {
+				n.Feature = int32(columns[n.Feature])
+			}
+		}
+	}
+	m.Features = schema.Names()
+	m.Kinds = make([]models.Kind, len(m.Features))
+	for i := range m.Kinds {
+		if schema.Categorical(i) {
+			m.Kinds[i] = models.Categorical
+		}
+	}
+}
+
+// mean returns the mean of x, NaN of nothing.
+func mean(x []float64) float64 {
+	var sum float64
+	for _, v := range x {
+		sum += v
+	}
+	return sum / math.Max(float64(len(x)), 0)
+}
