@@ -13,13 +13,12 @@ import (
 	"time"
 )
 
-// settings are given on the command line, where no edited file can undo them.
+// settings are given on the command line, where no edited file can undo them. That
+// fsync and full_page_writes are on is PostgreSQL's own default.
 var settings = []string{
 	"listen_addresses=", // no network
 	"unix_socket_permissions=0700",
 	"logging_collector=off",
-	"fsync=on",
-	"full_page_writes=on",
 	// A backend in a long query notices that its program is gone.
 	"client_connection_check_interval=1s",
 	"shared_buffers=256MB",

@@ -1,24 +1,20 @@
 #!/bin/sh
-# Fails when generating the generated files again changes one of them. Changes
-# that are not committed yet do not matter.
+# Fails when generating the generated files again changes one of them.
 set -eu
 cd "$(dirname "$0")/.."
 
-if ! git rev-parse --git-dir >/dev/null; then
-	echo "generated files not checked: this is no git checkout" >&2
-	exit 0
-fi
-state() {
-	git diff
-	git ls-files --others --exclude-standard | while read -r file; do
-		cksum "$file"
-	done
+generated() {
+	{
+		grep -rlE --include='*.go' '^// Code generated .* DO NOT EDIT\.$' . || true
+		echo store/schema.sql
+	} | sort -u | xargs cksum
 }
-before=$(state | cksum)
+before=$(generated)
 go generate ./...
-if [ "$before" != "$(state | cksum)" ]; then
-	git --no-pager diff
-	git status --short
-	echo "generated files are stale: commit what 'go generate ./...' wrote" >&2
+make --no-print-directory schema
+after=$(generated)
+if [ "$before" != "$after" ]; then
+	printf '%s\n' "$before" "$after" | sort | uniq -u | cut -d ' ' -f 3 | sort -u >&2
+	echo "these generated files were stale and are new now: look at them and commit them" >&2
 	exit 1
 fi
