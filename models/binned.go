@@ -27,11 +27,11 @@ func newBinned(d Dataset, bins, threads int) *binned {
 	features := make([]featureBins, d.X.Cols)
 	scratch := make([]columnSample, threads)
 	parallel(threads, d.X.Cols, func(worker, c int) {
-		sorted := scratch[worker].sorted(d, c)
+		points := scratch[worker].points(d, c)
 		if d.kind(c) == Categorical {
-			features[c] = categoricalBins(sorted, bins, missing[c])
+			features[c] = categoricalBins(points, bins, missing[c])
 		} else {
-			features[c] = numericBins(sorted, bins, missing[c])
+			features[c] = numericBins(points, bins, missing[c])
 		}
 	})
 	l := bundle(features)
@@ -59,14 +59,18 @@ func missingColumns(x Matrix) []bool {
 }
 
 // A columnSample is the memory to sort one column in.
-type columnSample struct{ values, scratch []weightedValue }
+type columnSample struct {
+	values, scratch []weightedValue
+	merged          []massPoint
+}
 
-// sorted returns the values of a column with their weights, in order and
-// without missing ones; of a long column only those of evenly spaced rows.
-func (s *columnSample) sorted(d Dataset, column int) []weightedValue {
+// points returns the distinct values of a column, rising, with their weights
+// and without missing ones; of a long column only those of evenly spaced rows.
+func (s *columnSample) points(d Dataset, column int) []massPoint {
 	n := min(d.X.Rows, sampledRows)
 	if s.values == nil {
 		s.values, s.scratch = make([]weightedValue, n), make([]weightedValue, n)
+		s.merged = make([]massPoint, 0, n)
 	}
 	used := 0
 	for i := range n {
@@ -81,7 +85,8 @@ func (s *columnSample) sorted(d Dataset, column int) []weightedValue {
 		s.values[used] = newWeightedValue(v, float32(weightOf(d.Weight, r)))
 		used++
 	}
-	return radixSort(s.values[:used], s.scratch[:used])
+	s.merged = massPoints(s.merged[:0], radixSort(s.values[:used], s.scratch[:used]))
+	return s.merged
 }
 
 func (b *binned) shards() int { return (b.rows + b.shardRows - 1) / b.shardRows }

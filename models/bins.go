@@ -37,17 +37,17 @@ func (f featureBins) threshold(bin int) float32 {
 	return math.MaxFloat32
 }
 
-// numericBins cuts a sorted column without missing values.
-func numericBins(sorted []weightedValue, bins int, missing bool) featureBins {
-	edges := quantileEdges(massPoints(sorted), bins)
+// numericBins cuts the rising points of a column.
+func numericBins(points []massPoint, bins int, missing bool) featureBins {
+	edges := quantileEdges(points, bins)
 	return featureBins{kind: Numeric, edges: edges, values: len(edges) + 1, missing: missing}
 }
 
 // categoricalBins gives the heaviest categories a bin each. The rest, and
 // categories never seen, share the last one, which every split sends left:
-// that is where XGBoost sends a category that a split does not list.
-func categoricalBins(sorted []weightedValue, bins int, missing bool) featureBins {
-	points := massPoints(sorted)
+// that is where XGBoost sends a category that a split does not list. It sorts
+// points.
+func categoricalBins(points []massPoint, bins int, missing bool) featureBins {
 	slices.SortStableFunc(points, func(a, b massPoint) int {
 		switch {
 		case a.weight > b.weight:

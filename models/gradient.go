@@ -11,7 +11,7 @@ func (o Objective) gradient(margin, y float32) (g, h float64) {
 	m, label := float64(margin), float64(y)
 	switch o {
 	case Logistic:
-		p := logistic(m)
+		p := sigmoid(m)
 		return p - label, float64(p * (1 - p))
 	case Poisson:
 		return math.Exp(m) - label, math.Exp(m + poissonStep)

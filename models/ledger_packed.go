@@ -64,9 +64,11 @@ func (l *packedLedger) record(block *rowBlock, t *tally) {
 	gScale, hScale := l.gScale, l.hScale
 	var gTotal, hTotal int64
 	shard := l.rows[block.first:]
+	var probability [gatherRows]float64
+	logistic(probability[:], block.margin[:len(block.rows)])
 	for i, r := range block.rows {
 		i &= gatherRows - 1
-		p, w := logistic(float64(block.margin[i])), float64(block.weight[i])
+		p, w := probability[i], float64(block.weight[i])
 		g := roundToInt((p - float64(block.label[i])) * w * gScale)
 		h := roundToInt(p * (1 - p) * w * hScale)
 		shard[r] = g<<32 + h
@@ -125,12 +127,19 @@ func (l *packedLedger) visit(worker, shard int) {
 	}
 	first, end := l.bins.bounds(shard)
 	gradients := l.rows[first:end]
+	wanted := 0
+	for _, job := range l.jobs {
+		wanted += job.spans[shard].len()
+	}
+	fetch := wanted < end-first && wanted > (end-first)/8
 	for word := range l.bins.words {
 		sum := wordSum{
 			codes: l.bins.shardWords(shard, word), gradients: gradients,
 			few: l.bins.columns-word*wordColumns <= wordColumns/2,
 		}
-		sum.fetch()
+		if fetch {
+			sum.fetch()
+		}
 		for i, job := range l.jobs {
 			cells := (*[wordCells]int64)(l.parts[worker][i].packed[word*wordCells:])
 			sum.add(cells, l.partition.of(shard, job.spans[shard]))

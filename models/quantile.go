@@ -54,9 +54,8 @@ type massPoint struct {
 	weight float64
 }
 
-// massPoints merges equal neighbours of a sorted column.
-func massPoints(sorted []weightedValue) []massPoint {
-	var points []massPoint
+// massPoints appends the points of a sorted column, equal neighbours merged.
+func massPoints(points []massPoint, sorted []weightedValue) []massPoint {
 	for i, v := range sorted {
 		if i == 0 || v.key() != sorted[i-1].key() {
 			points = append(points, massPoint{value: fromOrderedBits(v.key())})
