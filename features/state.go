@@ -33,6 +33,11 @@ func (n network) at(key networkKey) *tally {
 	return t
 }
 
+// Empty returns an empty state that understands the facts of this one.
+func (s *State) Empty() *State {
+	return &State{coder: s.coder, network: network{}, front: math.MinInt64}
+}
+
 // read writes what a shared tally said at the end of the day before today.
 func (n network) read(scope scope, id uint32, today int32, s *summary) {
 	if t, ok := n[networkKey{scope, id}]; ok {

@@ -52,7 +52,7 @@ func fit(ctx context.Context, t *table, outcome scoring.Outcome, seed uint64, th
 		if err != nil {
 			return nil, nil, err
 		}
-		choices = append(choices, Choice{Setting: s.name, Trees: cv.trees, LogLoss: cv.loss, AUC: tmpAUC(cv.scores(), cv.y)})
+		choices = append(choices, Choice{Setting: s.name, Trees: cv.trees, LogLoss: cv.loss, AUC: models.AUC(cv.scores(), cv.y, nil)})
 		if best == nil || cv.loss < best.loss {
 			best = cv
 		}

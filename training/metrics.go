@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"tallyman/models"
 )
 
 // Metrics say how well a ranking or a probability did. Probability metrics
@@ -69,7 +71,7 @@ func (j *judge) policy(scores []float64) Metrics {
 	r := rank(j.periods, scores)
 	m := Metrics{
 		AUC:              auc(ascending(scores), scores, j.positive, j.weights),
-		AveragePrecision: tmpAP(scores, float32s(j.positive), nil),
+		AveragePrecision: models.AveragePrecision(scores, float32s(j.positive), nil),
 		Lift:             map[string]float64{}, Capture: map[string]float64{}, VarianceShare: map[string]float64{},
 	}
 	for _, s := range shares {
@@ -91,7 +93,7 @@ func (j *judge) policy(scores []float64) Metrics {
 // probability judges calibrated probabilities.
 func (j *judge) probability(p []float64) Metrics {
 	m := j.policy(p)
-	brier, ece := tmpBrier(p, float32s(j.positive), nil), tmpECE(p, float32s(j.positive), nil, reliabilityBins)
+	brier, ece := models.Brier(p, float32s(j.positive), nil), models.ECE(p, float32s(j.positive), nil, reliabilityBins)
 	m.Brier, m.ECE = &brier, &ece
 	return m
 }
