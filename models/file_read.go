@@ -27,7 +27,7 @@ func Read(r io.Reader) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
-	var f modelFile
+	f := modelFile{attributes: map[string]string{}}
 	if err := f.read(s); err != nil {
 		return nil, fmt.Errorf("model, byte %d: %w", s.offset(), err)
 	}
@@ -130,7 +130,6 @@ func (f *modelFile) readLearner(s source) error {
 }
 
 func (f *modelFile) readAttributes(s source) error {
-	f.attributes = map[string]string{}
 	return s.object(func(name string) error {
 		value, err := s.text()
 		f.attributes[name] = value
@@ -216,6 +215,8 @@ func (f *modelFile) supported() error {
 	switch {
 	case f.booster != "gbtree":
 		return fmt.Errorf("booster %q is not supported, only gbtree; train with booster=gbtree", f.booster)
+	case f.trees == nil:
+		return errors.New("gradient_booster has no trees")
 	case more(f.classCount):
 		return fmt.Errorf("the model has %s classes (objective %q); only one output is supported", f.classCount, f.objective)
 	case more(f.targetCount):

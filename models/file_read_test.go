@@ -119,6 +119,7 @@ func TestReadRefusesWithAReason(t *testing.T) {
 		{"targets", `"num_target":"1"`, `"num_target":"2"`, "2 targets"},
 		{"vector leaves", `"num_parallel_tree":"1","size_leaf_vector":"0"`, `"num_parallel_tree":"1","size_leaf_vector":"4"`, "vector leaves of size 4"},
 		{"a tree of another class", `"tree_info":[0]`, `"tree_info":[1]`, "tree 0 belongs to class 1"},
+		{"no trees", `"trees":`, `"bushes":`, "gradient_booster has no trees"},
 		{"an unknown objective", `binary:logistic`, `rank:ndcg`, `objective "rank:ndcg"`},
 		{"an unknown booster", `"name":"gbtree"`, `"name":"dart"`, `booster "dart"`},
 		{"a calibrator we do not know", `"attributes":{}`, `"attributes":{"tallyman.calibrator":"magic 1"}`, `"magic" is unknown`},
