@@ -78,11 +78,11 @@ func checkFit(train Dataset, valid *Dataset, p Params) error {
 	return nil
 }
 
-// newModel returns a model without trees that predicts the mean label.
+// newModel returns a model without trees.
 func newModel(train Dataset, p Params) *Model {
 	m := &Model{
 		Objective: p.Objective,
-		BaseScore: baseScore(train, p.Objective),
+		BaseScore: baseScore(train, p),
 		Features:  slices.Clone(train.Names),
 		Kinds:     make([]Kind, train.X.Cols),
 	}
@@ -90,24 +90,30 @@ func newModel(train Dataset, p Params) *Model {
 	return m
 }
 
-// baseScore is the weighted mean label, kept where the link is finite.
-func baseScore(train Dataset, o Objective) float32 {
+// baseScore is where boosting starts. Even odds, the default of XGBoost before
+// 2.0, do better than the mean label where positives are rare: Hessians start
+// large, so that early trees may isolate small groups.
+func baseScore(train Dataset, p Params) float32 {
+	switch {
+	case p.BaseScore != 0:
+		return float32(p.BaseScore)
+	case p.Objective == Logistic:
+		return 0.5
+	case p.Objective == SquaredError:
+		return float32(meanLabel(train))
+	}
+	const least = 1e-6 // where all labels are 0
+	return float32(max(meanLabel(train), least))
+}
+
+func meanLabel(d Dataset) float64 {
 	var total, weight float64
-	for r, y := range train.Y {
-		w := weightOf(train.Weight, r)
+	for r, y := range d.Y {
+		w := weightOf(d.Weight, r)
 		total += float64(w * float64(y))
 		weight += w
 	}
-	const least = 1e-6
-	mean := total / weight
-	switch o {
-	case Logistic:
-		mean = min(max(mean, least), 1-least)
-	case Poisson, Gamma, Tweedie:
-		mean = max(mean, least)
-	case SquaredError:
-	}
-	return float32(mean)
+	return total / weight
 }
 
 // validation follows the loss on the later slice.

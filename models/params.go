@@ -10,6 +10,7 @@ import (
 // parentheses are XGBoost's.
 type Params struct {
 	Objective      Objective
+	BaseScore      float64 // the prediction boosting starts from (base_score); 0 means even odds for Logistic, else the mean label
 	Trees          int     // boosting rounds (num_boost_round)
 	Depth          int     // splits from root to leaf, 1 to 16 (max_depth)
 	Leaves         int     // above 0: grow leaf by leaf, best gain first, to this many (max_leaves, lossguide)
@@ -47,6 +48,8 @@ func (p Params) check(d Dataset) error {
 	switch {
 	case !p.Objective.Known():
 		return fmt.Errorf("objective %q is unknown", p.Objective)
+	case !p.startsAt(p.BaseScore):
+		return fmt.Errorf("base score is %v, which %s cannot predict", p.BaseScore, p.Objective)
 	case p.Trees < 1:
 		return fmt.Errorf("trees is %d, want at least 1", p.Trees)
 	case p.Depth < 1 || p.Depth > 16:
@@ -64,6 +67,12 @@ func (p Params) check(d Dataset) error {
 		return err
 	}
 	return p.checkMonotone(d)
+}
+
+// startsAt reports whether the margin of a base score is finite; 0 is none.
+func (p Params) startsAt(baseScore float64) bool {
+	margin := float64(p.Objective.Margin(float32(baseScore)))
+	return baseScore == 0 || (!math.IsNaN(margin) && !math.IsInf(margin, 0))
 }
 
 func (p Params) checkRanges() error {
