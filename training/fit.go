@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -124,6 +123,7 @@ func validate(ctx context.Context, t *table, folds []fold, s setting, outcome sc
 			return nil, fmt.Errorf("no positive outcome is known before %s: %w", start.Format(time.DateOnly), ErrTooLittle)
 		}
 		later[i] = t.slice(f.trainEnd, f.testEnd).dataset(columns)
+		p.BaseScore = known.rate()
 		m, report, err := models.Fit(ctx, known.dataset(columns), &later[i], p, nil)
 		if err != nil {
 			return nil, err
@@ -152,6 +152,7 @@ func (cv *crossValidation) refit(ctx context.Context, t *table, outcome scoring.
 	data := t.dataset(columns)
 	p := cv.setting.params
 	p.Trees, p.EarlyStopping = cv.trees, 0
+	p.BaseScore = t.rate()
 	p.Monotone = signs(t.schema, columns, outcome)
 	var all *models.Model
 	for bag := range uint64(bags) {
@@ -192,13 +193,4 @@ func widen(m *models.Model, schema *features.Schema, columns []int) {
 			m.Kinds[i] = models.Categorical
 		}
 	}
-}
-
-// mean returns the mean of x, NaN of nothing.
-func mean(x []float64) float64 {
-	var sum float64
-	for _, v := range x {
-		sum += v
-	}
-	return sum / math.Max(float64(len(x)), 0)
 }

@@ -80,7 +80,7 @@ func (j *judge) policy(scores []float64) Metrics {
 		if slices.Max(j.units) > 0 {
 			m.VarianceShare[s.name] = r.captured(s.share, j.weights, j.units)
 		}
-		if j.values != nil {
+		if j.values != nil && slices.Max(j.values) > 0 {
 			if m.ValueShare == nil {
 				m.ValueShare = map[string]float64{}
 			}

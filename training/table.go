@@ -30,6 +30,9 @@ func (t *table) positives() int {
 	return n
 }
 
+// rate is the share of positive rows.
+func (t *table) rate() float64 { return float64(t.positives()) / float64(len(t.examples)) }
+
 // split divides examples by time: the answers known by the end of training,
 // and the examples read after it, up to the end of the test, whose answers are
 // known by now. A load of which any line was read before the end of training

@@ -1,0 +1,133 @@
+package training
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tallyman/features"
+	"tallyman/scoring"
+	"tallyman/warehouse"
+)
+
+// realEvents reads reference data, or skips the test where it is not beside
+// the checkout.
+func realEvents(t testing.TB, name string) []warehouse.Event {
+	t.Helper()
+	dir := os.Getenv("TALLYMAN_DATA")
+	if dir == "" {
+		dir = "../../shared/data"
+	}
+	f, err := os.Open(filepath.Join(dir, name))
+	if err != nil {
+		t.Skipf("reference data is not here (set TALLYMAN_DATA): %v", err)
+	}
+	defer f.Close()
+	r, err := warehouse.NewReader(f, warehouse.ReadOptions{Source: "test", Now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var events []warehouse.Event
+	for {
+		e, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return events
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, e)
+	}
+}
+
+func until(day string) time.Time {
+	at, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		panic(err)
+	}
+	return at.AddDate(0, 0, 1).Add(-time.Microsecond)
+}
+
+// A window inside the training period of the published figures: the model
+// beats every rule, and its probabilities are true.
+func TestRealCounts(t *testing.T) {
+	end := until("2018-06-30")
+	events := slices.DeleteFunc(realEvents(t, "counts-clinics/events.csv.gz"), func(e warehouse.Event) bool { return e.OccurredAt.After(end) })
+	plan := Plan{
+		Target:     Target{Subject: features.PositionSubject, Outcome: scoring.Variance},
+		TrainUntil: until("2017-12-31"), TestUntil: end, Seed: 1, Threads: 2,
+	}
+	b, err := plan.Run(context.Background(), events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Test.Examples < 2000 || b.Train.Examples < 9000 {
+		t.Errorf("%v trained, %v tested", b.Train, b.Test)
+	}
+	for name, base := range b.Baselines {
+		if base.AUC >= b.Metrics.AUC || base.Lift["0.10"] >= b.Metrics.Lift["0.10"] {
+			t.Errorf("%s: AUC %.3f, lift %.2f, the model has %.3f and %.2f", name, base.AUC, base.Lift["0.10"], b.Metrics.AUC, b.Metrics.Lift["0.10"])
+		}
+	}
+	if *b.Metrics.ECE > 0.02 {
+		t.Errorf("calibration error %.4f", *b.Metrics.ECE)
+	}
+	var page strings.Builder
+	if err := b.WriteHTML(&page); err != nil || !strings.Contains(page.String(), "erred before") {
+		t.Errorf("report: %v", err)
+	}
+	if _, err := json.Marshal(b); err != nil {
+		t.Errorf("json: %v", err)
+	}
+}
+
+// A result that depended on threads could not be compared with another.
+func TestThreadsDoNotShow(t *testing.T) {
+	events := realEvents(t, "loads-pharma/events.csv.gz")
+	var got []string
+	for _, threads := range []int{1, 3} {
+		plan := Plan{
+			Target:     Target{Subject: features.LoadSubject, Outcome: scoring.Late},
+			TrainUntil: until("2010-12-31"), TestUntil: until("2011-12-31"), Seed: 1, Threads: threads,
+		}
+		b, err := plan.Run(context.Background(), events)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, string(text))
+		if supplier := b.Baselines["supplier rate"]; supplier.AUC >= b.Metrics.AUC {
+			t.Errorf("AUC %.3f, the supplier rate has %.3f", b.Metrics.AUC, supplier.AUC)
+		}
+		t.Logf("late loads of 2011: AUC %.3f, supplier rate %.3f, %v", b.Metrics.AUC, b.Baselines["supplier rate"].AUC, b.Test)
+	}
+	if got[0] != got[1] {
+		t.Error("three threads give another result than one")
+	}
+}
+
+func TestPlansThatCannotBe(t *testing.T) {
+	good := Plan{Target: Target{Subject: features.PositionSubject, Outcome: scoring.Variance}, TrainUntil: until("2018-06-30"), TestUntil: until("2019-06-30"), Threads: 1}
+	for name, change := range map[string]func(*Plan){
+		"a position is not late":     func(p *Plan) { p.Outcome = scoring.Late },
+		"a negative tolerance":       func(p *Plan) { p.Tolerance = -1 },
+		"a test before the training": func(p *Plan) { p.TestUntil = until("2018-01-01") },
+		"no events at all":           func(*Plan) {},
+	} {
+		p := good
+		change(&p)
+		if _, err := p.Run(context.Background(), nil); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
