@@ -1,0 +1,240 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"tallyman/models"
+)
+
+// modelFitCmd fits a model to a table.
+type modelFitCmd struct {
+	CSV             string   `name:"csv" required:"" placeholder:"FILE" help:"Table to fit, in time order."`
+	Label           string   `required:"" placeholder:"COLUMN" help:"Column to predict: 0 or 1, No or Yes, false or true."`
+	Out             string   `short:"o" required:"" placeholder:"FILE" help:"Where the model goes: JSON, or UBJSON if the name ends in .ubj."`
+	Trees           int      `default:"500" help:"Trees at most."`
+	Depth           int      `default:"6" help:"Splits from root to leaf."`
+	Eta             float64  `default:"0.1" help:"Learning rate."`
+	L2              float64  `name:"l2" default:"1" help:"Penalty on leaf weights."`
+	Bins            int      `default:"255" help:"Bins of each feature."`
+	MinChildWeight  float64  `default:"1" help:"Least sum of Hessians in a leaf."`
+	Monotone        []string `placeholder:"A:+,B:-" help:"Columns whose effect may only rise (+) or fall (-)."`
+	Categorical     []string `placeholder:"C,D" help:"Columns of numbers that are categories; texts always are."`
+	EarlyStopping   int      `default:"30" placeholder:"N" help:"Stop when the later rows have not improved for N trees."`
+	NoEarlyStopping bool     `help:"Grow all trees."`
+	Calibration     string   `enum:"beta,isotonic,none" default:"beta" help:"How margins become probabilities: beta, isotonic or none."`
+	NoCalibration   bool     `help:"Same as --calibration none."`
+	Valid           string   `placeholder:"FILE" help:"Later rows to stop, calibrate and measure on. Without it, the last fifth of --csv, if needed."`
+	Seed            uint64   `default:"1" help:"Same seed and data, same bytes."`
+	Threads         int      `placeholder:"N" help:"At most; all cores when not given. The model is the same for any number."`
+	JSON            string   `name:"json" placeholder:"FILE" help:"Write a report."`
+}
+
+// fitReport is the report of a fit. MeasuredOn says on which rows: a figure on
+// the rows of the fit, or ece on those of the calibration, flatters.
+type fitReport struct {
+	FitSeconds       float64 `json:"fit_seconds"`
+	PredictSeconds   float64 `json:"predict_seconds"`
+	AUC              float64 `json:"auc"`
+	AveragePrecision float64 `json:"average_precision"`
+	LogLoss          float64 `json:"logloss"`
+	Brier            float64 `json:"brier"`
+	ECE              float64 `json:"ece"`
+	BestIteration    int     `json:"best_iteration"`
+	Rows             int     `json:"rows"` // fitted to
+	Features         int     `json:"features"`
+	MeasuredRows     int     `json:"measured_rows"`
+	MeasuredOn       string  `json:"measured_on"`
+}
+
+// Run fits, writes the model and prints the report.
+func (c *modelFitCmd) Run(ctx context.Context, k *kong.Context) error {
+	if c.NoCalibration {
+		c.Calibration = "none"
+	}
+	if c.NoEarlyStopping {
+		c.EarlyStopping = 0
+	}
+	features, schema, err := scanTable(c.CSV, c.Label, c.Categorical)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.CSV, err)
+	}
+	params, err := c.params(features)
+	if err != nil {
+		return err
+	}
+	train, later, measuredOn, err := c.tables(features, schema)
+	if err != nil {
+		return err
+	}
+	started := time.Now()
+	m, fitted, err := models.Fit(ctx, train, later, params, treeProgress(os.Stderr, c.Trees))
+	if err != nil {
+		return err
+	}
+	report := fitReport{
+		FitSeconds: time.Since(started).Seconds(), BestIteration: fitted.BestIteration,
+		Rows: train.X.Rows, Features: len(features), MeasuredOn: measuredOn,
+	}
+	measured := train
+	if later != nil {
+		measured = *later
+	}
+	if err := c.calibrate(m, measured); err != nil {
+		return err
+	}
+	if m.Attributes == nil {
+		m.Attributes = map[string]string{}
+	}
+	if m.Attributes[tableAttribute], err = schema.attribute(); err != nil {
+		return err
+	}
+	started = time.Now()
+	p := make([]float64, measured.X.Rows)
+	m.Predictions(measured.X, p)
+	report.PredictSeconds = time.Since(started).Seconds()
+	report.measure(p, measured.Y)
+	if err := writeModel(c.Out, m); err != nil {
+		return err
+	}
+	if c.JSON != "" {
+		if err := writeFile(c.JSON, report.write); err != nil {
+			return err
+		}
+	}
+	return report.print(k.Stdout)
+}
+
+func (c *modelFitCmd) params(features []string) (models.Params, error) {
+	p := models.DefaultParams()
+	p.Trees, p.Depth, p.Eta, p.L2, p.Bins = c.Trees, c.Depth, c.Eta, c.L2, c.Bins
+	p.MinChildWeight, p.EarlyStopping, p.Seed = c.MinChildWeight, c.EarlyStopping, c.Seed
+	p.Threads = cmp.Or(c.Threads, runtime.GOMAXPROCS(0))
+	if len(c.Monotone) == 0 {
+		return p, nil
+	}
+	p.Monotone = make([]int8, len(features))
+	for _, sign := range c.Monotone {
+		at := strings.LastIndex(sign, ":")
+		if at < 0 {
+			return p, fmt.Errorf("--monotone %s: want COLUMN:+ or COLUMN:-", sign)
+		}
+		name, sign := sign[:at], sign[at+1:]
+		i := slices.Index(features, name)
+		if i < 0 {
+			return p, fmt.Errorf("--monotone: no column %q; there are %s", name, strings.Join(features, ", "))
+		}
+		switch sign {
+		case "+":
+			p.Monotone[i] = 1
+		case "-":
+			p.Monotone[i] = -1
+		default:
+			return p, fmt.Errorf("--monotone %s:%s: want + or -", name, sign)
+		}
+	}
+	return p, nil
+}
+
+// tables returns the rows to fit and the later ones, nil if none are needed.
+func (c *modelFitCmd) tables(features []string, schema tableSchema) (train models.Dataset, later *models.Dataset, measuredOn string, err error) {
+	kinds := schema.kinds(features)
+	if train, err = schema.read(c.CSV, features, kinds, true); err != nil {
+		return train, nil, "", fmt.Errorf("%s: %w", c.CSV, err)
+	}
+	switch {
+	case c.Valid != "":
+		valid, err := schema.read(c.Valid, features, kinds, true)
+		if err != nil {
+			return train, nil, "", fmt.Errorf("%s: %w", c.Valid, err)
+		}
+		return train, &valid, "the rows of --valid", nil
+	case c.EarlyStopping == 0 && c.Calibration == "none":
+		return train, nil, "the rows of the fit", nil
+	}
+	if train.X.Rows < 10 {
+		return train, nil, "", fmt.Errorf("%s has %d rows, too few to keep a fifth for stopping and calibration; pass --no-early-stopping --no-calibration", c.CSV, train.X.Rows)
+	}
+	cut := train.X.Rows - train.X.Rows/5
+	valid := train
+	valid.X = models.Matrix{Rows: train.X.Rows - cut, Cols: train.X.Cols, Data: train.X.Data[cut*train.X.Cols:]}
+	valid.Y = train.Y[cut:]
+	train.X = models.Matrix{Rows: cut, Cols: train.X.Cols, Data: train.X.Data[:cut*train.X.Cols]}
+	train.Y = train.Y[:cut]
+	return train, &valid, "the last fifth of the rows, which stopped and calibrated the fit", nil
+}
+
+func (c *modelFitCmd) calibrate(m *models.Model, d models.Dataset) error {
+	if c.Calibration == "none" {
+		return nil
+	}
+	margins := make([]float32, d.X.Rows)
+	m.Margins(d.X, margins)
+	var err error
+	if c.Calibration == "isotonic" {
+		m.Calibrator, err = models.FitIsotonic(margins, d.Y, nil)
+	} else {
+		m.Calibrator, err = models.FitBeta(margins, d.Y, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("%w; or pass --no-calibration", err)
+	}
+	return nil
+}
+
+// treeProgress shows the trees on a terminal.
+func treeProgress(f *os.File, trees int) func(models.Round) {
+	w := newProgress(f, "trees").w
+	return func(r models.Round) {
+		fmt.Fprintf(w, "\rtree %d of at most %d", r.Tree, trees)
+		if !math.IsNaN(r.ValidLoss) {
+			fmt.Fprintf(w, ", loss on later rows %.5f", r.ValidLoss)
+		}
+		if r.Tree == trees {
+			fmt.Fprintln(w)
+		}
+	}
+}
+
+const eceBins = 20
+
+func (r *fitReport) measure(p []float64, labels []float32) {
+	r.MeasuredRows = len(labels)
+	r.AUC = models.AUC(p, labels, nil)
+	r.AveragePrecision = models.AveragePrecision(p, labels, nil)
+	r.LogLoss = models.LogLoss(p, labels, nil)
+	r.Brier = models.Brier(p, labels, nil)
+	r.ECE = models.ECE(p, labels, nil, eceBins)
+}
+
+// write writes the report as JSON; a metric that one class leaves undefined is -1.
+func (r fitReport) write(w io.Writer) error {
+	for _, v := range []*float64{&r.AUC, &r.AveragePrecision} {
+		if math.IsNaN(*v) {
+			*v = -1
+		}
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}
+
+func (r fitReport) print(w io.Writer) error {
+	_, err := fmt.Fprintf(w, `%d trees on %d rows of %d features in %.2f s
+measured on %s (%d):
+  AUC %.4f  average precision %.4f  log loss %.5f  Brier %.5f  ECE %.4f
+`, r.BestIteration, r.Rows, r.Features, r.FitSeconds, r.MeasuredOn, r.MeasuredRows,
+		r.AUC, r.AveragePrecision, r.LogLoss, r.Brier, r.ECE)
+	return err
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/alecthomas/kong"
+
+	"tallyman/models"
+)
+
+// modelShowCmd says what is in a model.
+type modelShowCmd struct {
+	Model string `arg:"" help:"Model to show."`
+	CSV   string `name:"csv" placeholder:"FILE" help:"Table for the mean |SHAP| of each feature."`
+	Top   int    `default:"20" help:"Features to list."`
+	Tree  int    `default:"-1" placeholder:"N" help:"Show tree N (from 0) as text."`
+}
+
+// Run prints.
+func (c *modelShowCmd) Run(k *kong.Context) error {
+	m, err := readModel(c.Model)
+	if err != nil {
+		return err
+	}
+	if c.Tree >= 0 {
+		return m.DumpTree(k.Stdout, c.Tree)
+	}
+	var x models.Matrix
+	if c.CSV != "" {
+		d, _, err := tableOf(m, c.CSV, "", false)
+		if err != nil {
+			return err
+		}
+		x = d.X
+	}
+	return writeLines(k.Stdout, func(w *bufio.Writer) {
+		showMetadata(w, m)
+		showImportance(w, m, x, c.Top)
+	})
+}
+
+func showMetadata(w io.Writer, m *models.Model) {
+	nodes := 0
+	for _, t := range m.Trees {
+		nodes += len(t.Nodes)
+	}
+	fmt.Fprintf(w, "objective   %s\nbase score  %v\nfeatures    %d\ntrees       %d with %d nodes\n",
+		m.Objective, m.BaseScore, len(m.Features), len(m.Trees), nodes)
+	if m.Calibrator != nil {
+		fmt.Fprintf(w, "calibrator  %.100s\n", m.Calibrator)
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Attributes)) {
+		fmt.Fprintf(w, "attribute   %s = %.100s\n", name, m.Attributes[name])
+	}
+}
+
+// showImportance lists the features by mean |SHAP|, or by gain without rows.
+func showImportance(w io.Writer, m *models.Model, x models.Matrix, top int) {
+	all := m.Importances(x)
+	order := make([]int, len(all))
+	var gain, cover float64
+	for f, i := range all {
+		order[f] = f
+		gain += i.Gain
+		cover += i.Cover
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(all[b].MeanAbs, all[a].MeanAbs), cmp.Compare(all[b].Gain, all[a].Gain))
+	})
+	fmt.Fprintf(w, "\n%-32s %7s %7s %7s %10s\n", "feature", "splits", "gain", "cover", "mean|SHAP|")
+	share := func(part, whole float64) float64 { return 100 * part / max(whole, 1e-300) }
+	for _, f := range order[:min(max(top, 0), len(order))] {
+		shap := "-"
+		if x.Rows > 0 {
+			shap = fmt.Sprintf("%.5f", all[f].MeanAbs)
+		}
+		fmt.Fprintf(w, "%-32s %7d %6.2f%% %6.2f%% %10s\n", m.Features[f], all[f].Splits, share(all[f].Gain, gain), share(all[f].Cover, cover), shap)
+	}
+}
+
+// modelConvertCmd rewrites a model.
+type modelConvertCmd struct {
+	In  string `arg:"" help:"Model to read, JSON or UBJSON."`
+	Out string `arg:"" help:"Model to write: UBJSON if the name ends in .ubj or .ubjson, else JSON."`
+}
+
+// Run converts.
+func (c *modelConvertCmd) Run() error {
+	m, err := readModel(c.In)
+	if err != nil {
+		return err
+	}
+	return writeModel(c.Out, m)
+}
