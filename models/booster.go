@@ -62,6 +62,7 @@ func (b *booster) everyRow() []landing { return []landing{{rows: b.partition.res
 func (b *booster) record(tree int, landings []landing) {
 	sampler := b.sampler.of(tree)
 	tallies := make([]tally, b.params.Threads)
+	b.ledger.prepare()
 	parallel(b.params.Threads, b.partition.bins.shards(), func(worker, shard int) {
 		for _, l := range landings {
 			b.recordShard(shard, l, sampler, &b.blocks[worker], &tallies[worker])

@@ -26,10 +26,11 @@ type histogramJob struct {
 // A ledger keeps every row's gradient and Hessian and sums them. There are
 // two: packedLedger, fast, for bounded gradients, and exactLedger for all.
 type ledger interface {
-	// record computes and stores the gradients of a block of rows.
+	// prepare, record of every block of rows by any worker, and settle compute
+	// and store the gradients of all rows. If settle returns true, all three
+	// must be repeated with the same margins.
+	prepare()
 	record(block *rowBlock, tally *tally)
-	// settle ends a pass of record over all rows; if it returns true, the
-	// pass must be repeated with the same margins.
 	settle(tallies []tally) (repeat bool)
 	// newHistogram allocates a histogram.
 	newHistogram() histogram
@@ -54,5 +55,5 @@ type rowBlock struct {
 	margin, label, weight [gatherRows]float32
 }
 
-// A tally is what one worker adds up during a pass of record.
+// A tally is what one worker adds up while it records.
 type tally struct{ g, h int64 }

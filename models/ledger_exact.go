@@ -27,6 +27,8 @@ func (l *exactLedger) record(block *rowBlock, _ *tally) {
 	}
 }
 
+func (l *exactLedger) prepare() {}
+
 func (l *exactLedger) settle([]tally) (repeat bool) { return false }
 
 func (l *exactLedger) newHistogram() histogram {

@@ -14,7 +14,7 @@ type packedLedger struct {
 	partition      *partition
 	rows           []int64 // packed gradient and Hessian of each row
 	gScale, hScale float64
-	measured       bool
+	sums           tally // of the last pass, at these scales; zero before the first
 
 	jobs  []histogramJob
 	parts [][]histogram // per worker and job; worker 0 sums into the jobs' own
@@ -86,27 +86,24 @@ func roundToInt(x float64) int64 {
 	return int64(math.Float64bits(x+shift) - math.Float64bits(shift))
 }
 
-// settle chooses the scales of the next pass from the sums of this one. The
-// first pass only measures.
-func (l *packedLedger) settle(tallies []tally) (repeat bool) {
-	var total tally
-	for _, t := range tallies {
-		total.g += t.g
-		total.h += t.h
+// prepare chooses the scales of a pass from the sums of the one before.
+func (l *packedLedger) prepare() {
+	if l.sums == (tally{}) {
+		return
 	}
-	overflow := total.g > packedGradientLimit || total.h > packedHessianLimit
-	repeat = overflow || !l.measured
-	if repeat {
-		l.rescale(total)
-	}
-	l.measured = true
-	return repeat
+	l.gScale = powerOfTwoBelow(l.gScale * packedGradientLimit / packedHeadroom / float64(max(l.sums.g, 1)))
+	l.hScale = powerOfTwoBelow(l.hScale * packedHessianLimit / packedHeadroom / float64(max(l.sums.h, 1)))
 }
 
-// rescale adapts the scales to the sums of the last pass.
-func (l *packedLedger) rescale(total tally) {
-	l.gScale = powerOfTwoBelow(l.gScale * packedGradientLimit / packedHeadroom / float64(max(total.g, 1)))
-	l.hScale = powerOfTwoBelow(l.hScale * packedHessianLimit / packedHeadroom / float64(max(total.h, 1)))
+// settle asks for another pass if the sums do not fit, or were never known.
+func (l *packedLedger) settle(tallies []tally) (repeat bool) {
+	first := l.sums == (tally{})
+	l.sums = tally{}
+	for _, t := range tallies {
+		l.sums.g += t.g
+		l.sums.h += t.h
+	}
+	return first || l.sums.g > packedGradientLimit || l.sums.h > packedHessianLimit
 }
 
 func (l *packedLedger) newHistogram() histogram {
