@@ -107,6 +107,7 @@ func TestReadRefusesWithAReason(t *testing.T) {
 		{"a short array", `"sum_hessian":[4E0,1E0,3E0]`, `"sum_hessian":[4E0,1E0]`, "sum_hessian has 2 entries for 3 nodes"},
 		{"no nodes", `"left_children":[1,-1,-1]`, `"left_children":[]`, "no left_children"},
 		{"a feature that does not exist", `"split_indices":[1`, `"split_indices":[2`, "tree 0, node 0: feature 2 does not exist"},
+		{"a negative feature", `"split_indices":[1`, `"split_indices":[-7`, "tree 0: node 0: feature -7 does not exist"},
 		{"a leaf that is not a number", `5E-1,-1E0`, `5E-1,NaN`, "tree 0, node 1: leaf value is NaN"},
 		{"a leaf too large for float32", `5E-1,-1E0`, `5E-1,1E99`, "leaf value is +Inf"},
 		{"a threshold that is not a number", `5E-1,-1E0`, `NaN,-1E0`, "tree 0, node 0: threshold"},

@@ -72,6 +72,9 @@ func (f *treeFile) tree() (Tree, error) {
 			n.Feature, n.Left, n.Value = -1, -1, f.condition[old]
 			continue
 		}
+		if f.feature[old] < 0 {
+			return Tree{}, fmt.Errorf("node %d: feature %d does not exist", old, f.feature[old])
+		}
 		n.Feature, n.Left, n.Gain = f.feature[old], next, f.gain[old]
 		n.DefaultLeft = f.defaultLeft[old] != 0
 		if len(f.kind) != 0 && f.kind[old] == 1 {

@@ -22,11 +22,12 @@ type Predictor struct {
 	nodes   []uint64  // of all flat trees; see flatNode
 	leaves  []float32 // value of each node that is a leaf
 	groups  []treeGroup
+	sets    categoryKeys
 	scratch sync.Pool // of *[]uint64, the keys of one group of rows
 }
 
 // treeGroup is eight flat trees, or one tree that is walked as it stands
-// because it has categorical splits or is too large for flatNode.
+// because it is too large for flatNode or has too many sets of categories.
 type treeGroup struct {
 	trees [lockstep]flatTree
 	depth int // of the deepest
@@ -51,10 +52,7 @@ func NewPredictor(m *Model) (*Predictor, error) {
 		base:   m.Objective.Margin(m.BaseScore),
 		nodes:  []uint64{flatLeaf},
 		leaves: []float32{float32(math.Copysign(0, -1))},
-	}
-	p.scratch.New = func() any {
-		k := make([]uint64, keysPerGroup(len(m.Features)))
-		return &k
+		sets:   newCategoryKeys(len(m.Features)),
 	}
 	filled := lockstep // trees in the last group
 	for i := range m.Trees {
@@ -73,14 +71,22 @@ func NewPredictor(m *Model) (*Predictor, error) {
 		group.depth = max(group.depth, tree.depth)
 		filled++
 	}
+	perGroup := p.sets.length()
+	p.scratch.New = func() any {
+		k := make([]uint64, perGroup)
+		return &k
+	}
 	return p, nil
 }
 
 // flatten appends a tree to the flat nodes unless it does not fit them.
 func (p *Predictor) flatten(t *Tree) (flatTree, bool) {
 	tree := flatTree{root: uint64(len(p.nodes)), depth: t.depth()}
+	if !p.sets.takes(t) {
+		return noTree, false
+	}
 	for i := range t.Nodes {
-		node, ok := flatNode(&t.Nodes[i], i)
+		node, ok := p.flatNode(&t.Nodes[i], i)
 		if !ok {
 			p.nodes, p.leaves = p.nodes[:tree.root], p.leaves[:tree.root]
 			return noTree, false
@@ -91,12 +97,21 @@ func (p *Predictor) flatten(t *Tree) (flatTree, bool) {
 	return tree, true
 }
 
+func (p *Predictor) flatNode(n *Node, i int) (uint64, bool) {
+	if n.Categories == nil {
+		return flatNode(n, i)
+	}
+	down := int(n.Left) - i
+	return uint64(down)<<16 | uint64(p.sets.places[setName(n)]), down <= math.MaxUint16
+}
+
 // Margin is [Model.Margin], faster. It allocates nothing.
 func (p *Predictor) Margin(row []float32) float32 {
 	checkWidth(len(row), len(p.model.Features))
 	scratch := p.scratch.Get().(*[]uint64)
 	keys := *scratch
 	setKeys(keys, row, 0)
+	p.sets.set(keys, row, 0)
 	margin := p.base
 	for i := range p.groups {
 		if g := &p.groups[i]; g.walk != nil {
@@ -114,13 +129,15 @@ func (p *Predictor) Margin(row []float32) float32 {
 // programming error and panics.
 func (p *Predictor) Margins(x Matrix, out []float32) {
 	checkMatrix(x, len(p.model.Features), len(out))
-	perGroup := keysPerGroup(x.Cols)
+	perGroup := p.sets.length()
 	keys := make([]uint64, rowsPerBlock/lockstep*perGroup)
 	for from := 0; from < x.Rows; from += rowsPerBlock {
 		n := min(rowsPerBlock, x.Rows-from)
 		var sums [rowsPerBlock]float32
 		for r := range n {
-			setKeys(keys[r/lockstep*perGroup:], x.Row(from+r), r%lockstep)
+			group := keys[r/lockstep*perGroup:][:perGroup]
+			setKeys(group, x.Row(from+r), r%lockstep)
+			p.sets.set(group, x.Row(from+r), r%lockstep)
 			sums[r] = p.base
 		}
 		for i := range p.groups {

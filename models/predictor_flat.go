@@ -16,7 +16,8 @@ const flatLeaf = math.MaxUint32 << 32
 // flatNode packs a node, the i-th of its tree, into eight bytes: in the high
 // half the largest key that goes left, then 16 bits for the distance to the
 // left child, then 16 bits for the place of its key. A node that does not fit
-// (categorical, or more than 4,096 features, or a tree too wide) is refused.
+// (more than 4,096 features, or a tree too wide) is refused, and a categorical
+// one, whose place only the predictor knows.
 func flatNode(n *Node, i int) (uint64, bool) {
 	if n.Feature < 0 {
 		return flatLeaf, true

@@ -45,6 +45,34 @@ func TestPredictorHandlesTreesThatDoNotFitFlatNodes(t *testing.T) {
 	}
 }
 
+func TestPredictorWalksTreesWithTooManySets(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 5))
+	m := randomModel(r, 3, 3, 5, true)
+	for i := range m.Trees[1].Nodes {
+		if n := &m.Trees[1].Nodes[i]; n.Categories != nil {
+			n.Categories = []int32{1, maxSetCategory + 5}
+		}
+	}
+	flat := randomModel(r, 3, 2, 11, true) // some hundred sets
+	m.Trees = append(m.Trees, flat.Trees...)
+	p := m.mustCompile()
+	walked := 0
+	for _, g := range p.groups {
+		if g.walk != nil {
+			walked++
+		}
+	}
+	if walked < 2 {
+		t.Errorf("%d trees are walked, want at least 2", walked)
+	}
+	x := randomRows(r, m, 50)
+	for i := range x.Rows {
+		if got, want := p.Margin(x.Row(i)), m.Margin(x.Row(i)); got != want {
+			t.Errorf("row %d: margin %v, want %v", i, got, want)
+		}
+	}
+}
+
 func TestFloatKeyOrdersAsFloats(t *testing.T) {
 	inf := float32(math.Inf(1))
 	ascending := []float32{-inf, -math.MaxFloat32, -1, -math.SmallestNonzeroFloat32, 0, math.SmallestNonzeroFloat32, 1, math.MaxFloat32, inf}

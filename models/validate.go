@@ -73,6 +73,9 @@ func (n *Node) validate(features int) error {
 	case n.Feature >= 0 && !finite(n.Gain):
 		return fmt.Errorf("gain (loss_changes) is %v, want a finite number", n.Gain)
 	}
+	if n.Categories != nil && (n.Feature == -1 || len(n.Categories) == 0) {
+		return fmt.Errorf("%d categories on feature %d: want at least one on an inner node, or nil", len(n.Categories), n.Feature)
+	}
 	for k, c := range n.Categories {
 		if c < 0 || c >= maxCategory || k > 0 && c <= n.Categories[k-1] {
 			return fmt.Errorf("category %d: want ascending integers from 0 to %d", c, maxCategory-1)
