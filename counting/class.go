@@ -24,41 +24,59 @@ const (
 	shareAB = 0.95
 )
 
-// classes sorts SKUs by the value of their usage.
-type classes struct {
-	value          map[warehouse.SKU]float64
-	floorA, floorB float64 // the least values of the classes
+// use is what leaves of one SKU.
+type use struct {
+	thousandths int64 // units per day
+	micros      int64 // unit cost
 }
 
-// classify adds up the usage of each SKU over its positions. Sums are kept in
+func (u use) value() float64 { return float64(u.thousandths) / 1e3 * float64(u.micros) / 1e6 }
+
+// classify returns the class of each candidate's SKU. Usage is added up in
 // thousandths of a unit, so that the order of the positions cannot matter.
-func classify(candidates []Candidate, usual float64) *classes {
-	type use struct{ thousandths, micros int64 }
-	uses := map[warehouse.SKU]use{}
-	for i := range candidates {
-		c := &candidates[i]
-		u := uses[c.SKU]
+func classify(candidates []Candidate, usual float64) []Class {
+	index := map[warehouse.SKU]int32{}
+	of := make([]int32, len(candidates))
+	var uses []use
+	for n := range candidates {
+		c := &candidates[n]
+		i, ok := index[c.SKU]
+		if !ok {
+			i = int32(len(uses))
+			index[c.SKU] = i
+			uses = append(uses, use{})
+		}
+		of[n] = i
+		u := &uses[i]
 		u.thousandths += int64(math.Round(within(c.Usage, 1e9) * 1000))
 		if c.Cost.Known() {
 			u.micros = max(u.micros, c.Cost.Micros)
 		} else {
 			u.micros = max(u.micros, int64(usual*1e6))
 		}
-		uses[c.SKU] = u
 	}
-	k := &classes{value: make(map[warehouse.SKU]float64, len(uses))}
-	values := make([]float64, 0, len(uses))
-	for sku, u := range uses {
-		v := float64(u.thousandths) / 1e3 * float64(u.micros) / 1e6
-		k.value[sku] = v
-		values = append(values, v)
+	floorA, floorB := cuts(uses)
+	classes := make([]Class, len(candidates))
+	for n, i := range of {
+		switch v := uses[i].value(); {
+		case v > 0 && v >= floorA:
+			classes[n] = A
+		case v > 0 && v >= floorB:
+			classes[n] = B
+		default:
+			classes[n] = C
+		}
 	}
-	k.cut(values)
-	return k
+	return classes
 }
 
-// cut finds the least values of classes A and B.
-func (k *classes) cut(values []float64) {
+// cuts returns the least values of classes A and B. SKUs of equal value share
+// a class.
+func cuts(uses []use) (floorA, floorB float64) {
+	values := make([]float64, len(uses))
+	for i, u := range uses {
+		values[i] = u.value()
+	}
 	slices.Sort(values)
 	slices.Reverse(values)
 	total, sum := 0.0, 0.0
@@ -67,24 +85,12 @@ func (k *classes) cut(values []float64) {
 	}
 	for _, v := range values {
 		if sum < shareA*total {
-			k.floorA = v
+			floorA = v
 		}
 		if sum < shareAB*total {
-			k.floorB = v
+			floorB = v
 		}
 		sum += v
 	}
-}
-
-// of returns the class of a SKU; one that nothing leaves from is C.
-func (k *classes) of(sku warehouse.SKU) Class {
-	switch v := k.value[sku]; {
-	case v <= 0:
-		return C
-	case v >= k.floorA:
-		return A
-	case v >= k.floorB:
-		return B
-	}
-	return C
+	return floorA, floorB
 }

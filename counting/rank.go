@@ -108,7 +108,7 @@ type ranking struct {
 	plan       Plan
 	now        time.Time
 	usual      float64
-	classes    *classes
+	classes    []Class
 	perMinute  []float64
 	age        []float64 // time since the last count over what the class allows
 }
@@ -119,7 +119,7 @@ func newRanking(candidates []Candidate, plan Plan, now time.Time) *ranking {
 	r.perMinute, r.age = make([]float64, len(candidates)), make([]float64, len(candidates))
 	for i := range candidates {
 		r.perMinute[i] = r.loss(&candidates[i]) / candidates[i].minutes()
-		r.age[i] = r.overdue(&candidates[i])
+		r.age[i] = r.overdue(&candidates[i], r.classes[i])
 	}
 	return r
 }
@@ -134,12 +134,12 @@ func (r *ranking) loss(c *Candidate) float64 {
 }
 
 // overdue is the time since the last count over what the class allows.
-func (r *ranking) overdue(c *Candidate) float64 {
+func (r *ranking) overdue(c *Candidate, class Class) float64 {
 	if c.LastCount.IsZero() {
 		return math.Inf(1)
 	}
 	floor := r.plan.FloorDays.C
-	switch r.classes.of(c.SKU) {
+	switch class {
 	case A:
 		floor = r.plan.FloorDays.A
 	case B:
@@ -215,7 +215,7 @@ func (r *ranking) rows(byValue, floor, drawn []int32, propensity float64) []Row 
 func (r *ranking) row(i int32) Row {
 	c := &r.candidates[i]
 	row := Row{
-		Candidate: *c, Class: r.classes.of(c.SKU), Minutes: c.minutes(), ValuePerMinute: r.perMinute[i],
+		Candidate: *c, Class: r.classes[i], Minutes: c.minutes(), ValuePerMinute: r.perMinute[i],
 		Overdue: r.age[i] >= 1, Propensity: 1,
 	}
 	if c.Cost.Known() {
