@@ -64,23 +64,21 @@ func checkCalibration(margins, labels, weights []float32) error {
 	}
 	var positive, negative bool
 	for i, y := range labels {
-		switch {
-		case y == 1:
-			positive = true
-		case y == 0:
-			negative = true
-		default:
+		if y != 0 && y != 1 {
 			return fmt.Errorf("calibration row %d: label is %v, want 0 or 1", i, y)
 		}
 		if m := float64(margins[i]); math.IsNaN(m) || math.IsInf(m, 0) {
 			return fmt.Errorf("calibration row %d: margin is %v, want a finite number", i, m)
 		}
-		if w := weightOf(weights, i); !(w >= 0) || math.IsInf(w, 0) {
+		w := weightOf(weights, i)
+		if !(w >= 0) || math.IsInf(w, 0) {
 			return fmt.Errorf("calibration row %d: weight is %v, want a finite number of at least 0", i, w)
 		}
+		positive = positive || (y == 1 && w > 0)
+		negative = negative || (y == 0 && w > 0)
 	}
 	if !positive || !negative {
-		return fmt.Errorf("calibration needs labels of both classes, got %d rows of one class", len(labels))
+		return fmt.Errorf("calibration needs weighted rows of both classes, got %d rows of one", len(labels))
 	}
 	return nil
 }

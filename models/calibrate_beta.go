@@ -27,8 +27,9 @@ func parseBeta(numbers []float64) (Calibrator, error) {
 		return nil, fmt.Errorf("calibrator beta has %d numbers, want 3", len(numbers))
 	}
 	b := Beta{A: numbers[0], B: numbers[1], C: numbers[2]}
-	if b.A < 0 || b.B < 0 {
-		return nil, fmt.Errorf("calibrator beta has negative slope %v or %v", b.A, b.B)
+	const most = 1e6
+	if b.A < 0 || b.B < 0 || b.A > most || b.B > most || math.Abs(b.C) > most {
+		return nil, fmt.Errorf("calibrator beta has numbers %v, want slopes from 0 and none beyond %v", numbers, most)
 	}
 	return b, nil
 }

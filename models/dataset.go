@@ -72,9 +72,9 @@ func (d Dataset) checkRows(o Objective) error {
 
 func (d Dataset) checkValues() error {
 	for i, v := range d.X.Data {
-		if v-v != 0 && v == v { //nolint:staticcheck // v-v is NaN exactly for NaN and the infinities
-			return fmt.Errorf("row %d, column %s: value is %v; use NaN for missing, or a finite number",
-				i/d.X.Cols, d.Names[i%d.X.Cols], v)
+		if v >= math.MaxFloat32 || v < -math.MaxFloat32 {
+			return fmt.Errorf("row %d, column %s: value is %v; use NaN for missing, or a finite number below %v",
+				i/d.X.Cols, d.Names[i%d.X.Cols], v, float32(math.MaxFloat32))
 		}
 	}
 	for c := range d.X.Cols {
