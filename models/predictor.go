@@ -2,7 +2,7 @@ package models
 
 import (
 	"fmt"
-	"math"
+	"slices"
 	"sync"
 )
 
@@ -19,28 +19,34 @@ import (
 type Predictor struct {
 	model   *Model
 	base    float32
-	nodes   []uint64  // of all flat trees; see flatNode
-	leaves  []float32 // value of each node that is a leaf
+	flat    flatNodes
+	mixed   mixedNodes
 	groups  []treeGroup
-	sets    categoryKeys
-	scratch sync.Pool // of *[]uint64, the keys of one group of rows
+	scratch sync.Pool // of *groupKeys
 }
 
-// treeGroup is eight flat trees, or one tree that is walked as it stands
-// because it is too large for flatNode or has too many sets of categories.
+// treeGroup is up to eight trees of one sort, in order.
 type treeGroup struct {
-	trees [lockstep]flatTree
-	depth int // of the deepest
-	walk  *Tree
+	sort  treeSort
+	trees [lockstep]flatTree // the last ones noTree
+	count int
+	depth int   // of the deepest
+	walk  *Tree // the only tree, if walked
 }
 
-type flatTree struct {
-	root  uint64 // index in nodes
-	depth int
-}
+type treeSort uint8
 
-// noTree pads a group: a leaf of -0, which leaves every sum as it is.
-var noTree = flatTree{root: 0, depth: 0}
+const (
+	flatTrees treeSort = iota
+	mixedTrees
+	walkedTrees // too large, or with too many categories: as it stands
+)
+
+// groupKeys are the keys of a group of eight rows; those not needed are nil.
+type groupKeys struct {
+	flat  []uint64
+	mixed []mixedKey
+}
 
 // NewPredictor compiles a model; an invalid one is an error.
 func NewPredictor(m *Model) (*Predictor, error) {
@@ -48,79 +54,88 @@ func NewPredictor(m *Model) (*Predictor, error) {
 		return nil, fmt.Errorf("predictor: %w", err)
 	}
 	p := &Predictor{
-		model:  m,
-		base:   m.Objective.Margin(m.BaseScore),
-		nodes:  []uint64{flatLeaf},
-		leaves: []float32{float32(math.Copysign(0, -1))},
-		sets:   newCategoryKeys(len(m.Features)),
+		model: m,
+		base:  m.Objective.Margin(m.BaseScore),
+		flat:  newFlatNodes(),
+		mixed: newMixedNodes(m),
 	}
-	filled := lockstep // trees in the last group
 	for i := range m.Trees {
-		tree, ok := p.flatten(&m.Trees[i])
-		if !ok {
-			p.groups = append(p.groups, treeGroup{walk: &m.Trees[i]})
-			filled = lockstep
-			continue
-		}
-		if filled == lockstep {
-			p.groups = append(p.groups, treeGroup{})
-			filled = 0
-		}
-		group := &p.groups[len(p.groups)-1]
-		group.trees[filled] = tree
-		group.depth = max(group.depth, tree.depth)
-		filled++
+		p.compile(&m.Trees[i])
 	}
-	perGroup := p.sets.length()
-	p.scratch.New = func() any {
-		k := make([]uint64, perGroup)
-		return &k
-	}
+	p.scratch.New = func() any { return p.newKeys() }
 	return p, nil
 }
 
-// flatten appends a tree to the flat nodes unless it does not fit them.
-func (p *Predictor) flatten(t *Tree) (flatTree, bool) {
-	tree := flatTree{root: uint64(len(p.nodes)), depth: t.depth()}
-	if !p.sets.takes(t) {
-		return noTree, false
+// compile appends a tree to the last group, or to a new one.
+func (p *Predictor) compile(t *Tree) {
+	tree, sort := p.place(t)
+	last := len(p.groups) - 1
+	if last < 0 || p.groups[last].sort != sort || p.groups[last].count == lockstep || sort == walkedTrees {
+		p.groups = append(p.groups, treeGroup{sort: sort})
+		last++
 	}
-	for i := range t.Nodes {
-		node, ok := p.flatNode(&t.Nodes[i], i)
-		if !ok {
-			p.nodes, p.leaves = p.nodes[:tree.root], p.leaves[:tree.root]
-			return noTree, false
-		}
-		p.nodes = append(p.nodes, node)
-		p.leaves = append(p.leaves, t.Nodes[i].Value)
+	g := &p.groups[last]
+	g.trees[g.count] = tree
+	g.count++
+	g.depth = max(g.depth, tree.depth)
+	if sort == walkedTrees {
+		g.walk = t
 	}
-	return tree, true
 }
 
-func (p *Predictor) flatNode(n *Node, i int) (uint64, bool) {
-	if n.Categories == nil {
-		return flatNode(n, i)
+// place puts all trees of a model with categorical splits into mixed nodes, so
+// that groups are full.
+func (p *Predictor) place(t *Tree) (flatTree, treeSort) {
+	if slices.Contains(p.mixed.categorical, true) {
+		if tree, ok := p.mixed.add(t); ok {
+			return tree, mixedTrees
+		}
 	}
-	down := int(n.Left) - i
-	return uint64(down)<<16 | uint64(p.sets.places[setName(n)]), down <= math.MaxUint16
+	if tree, ok := p.flat.add(t); ok {
+		return tree, flatTrees
+	}
+	return noTree, walkedTrees
+}
+
+func (p *Predictor) newKeys() *groupKeys {
+	k, n := &groupKeys{}, keysPerGroup(len(p.model.Features))
+	for _, g := range p.groups {
+		switch {
+		case g.sort == flatTrees && k.flat == nil:
+			k.flat = make([]uint64, n)
+		case g.sort == mixedTrees && k.mixed == nil:
+			k.mixed = make([]mixedKey, n)
+		}
+	}
+	return k
+}
+
+func (p *Predictor) setKeys(k *groupKeys, row []float32, l int) {
+	if k.flat != nil {
+		setKeys(k.flat, row, l)
+	}
+	if k.mixed != nil {
+		p.mixed.setKeys(k.mixed, row, l)
+	}
 }
 
 // Margin is [Model.Margin], faster. It allocates nothing.
 func (p *Predictor) Margin(row []float32) float32 {
 	checkWidth(len(row), len(p.model.Features))
-	scratch := p.scratch.Get().(*[]uint64)
-	keys := *scratch
-	setKeys(keys, row, 0)
-	p.sets.set(keys, row, 0)
+	keys := p.scratch.Get().(*groupKeys)
+	p.setKeys(keys, row, 0)
 	margin := p.base
 	for i := range p.groups {
-		if g := &p.groups[i]; g.walk != nil {
+		switch g := &p.groups[i]; g.sort {
+		case flatTrees:
+			margin = p.flat.throughEightTrees(g, keys.flat, margin)
+		case mixedTrees:
+			margin = p.mixed.throughEightTrees(g, keys.mixed, margin)
+		case walkedTrees:
 			margin += g.walk.leaf(row)
-		} else {
-			margin = p.throughEightTrees(g, keys, margin)
 		}
 	}
-	p.scratch.Put(scratch)
+	p.scratch.Put(keys)
 	return margin
 }
 
@@ -129,32 +144,41 @@ func (p *Predictor) Margin(row []float32) float32 {
 // programming error and panics.
 func (p *Predictor) Margins(x Matrix, out []float32) {
 	checkMatrix(x, len(p.model.Features), len(out))
-	perGroup := p.sets.length()
-	keys := make([]uint64, rowsPerBlock/lockstep*perGroup)
+	var keys [rowsPerBlock / lockstep]*groupKeys
+	for i := range keys {
+		keys[i] = p.newKeys()
+	}
 	for from := 0; from < x.Rows; from += rowsPerBlock {
 		n := min(rowsPerBlock, x.Rows-from)
 		var sums [rowsPerBlock]float32
 		for r := range n {
-			group := keys[r/lockstep*perGroup:][:perGroup]
-			setKeys(group, x.Row(from+r), r%lockstep)
-			p.sets.set(group, x.Row(from+r), r%lockstep)
+			p.setKeys(keys[r/lockstep], x.Row(from+r), r%lockstep)
 			sums[r] = p.base
 		}
 		for i := range p.groups {
-			g := &p.groups[i]
-			if g.walk != nil {
-				for r := range n {
-					sums[r] += g.walk.leaf(x.Row(from + r))
-				}
-				continue
-			}
-			for _, tree := range g.trees {
-				for r := 0; r < n && tree != noTree; r += lockstep {
-					p.eightRowsThrough(tree, keys[r/lockstep*perGroup:][:perGroup], (*[lockstep]float32)(sums[r:]))
-				}
-			}
+			p.groupMargins(&p.groups[i], x, from, keys[:(n+lockstep-1)/lockstep], &sums)
 		}
 		copy(out[from:], sums[:n])
+	}
+}
+
+// groupMargins takes a block of rows through a group of trees.
+func (p *Predictor) groupMargins(g *treeGroup, x Matrix, from int, keys []*groupKeys, sums *[rowsPerBlock]float32) {
+	if g.sort == walkedTrees {
+		for r := range min(rowsPerBlock, x.Rows-from) {
+			sums[r] += g.walk.leaf(x.Row(from + r))
+		}
+		return
+	}
+	for _, tree := range g.trees[:g.count] {
+		for i, k := range keys {
+			eight := (*[lockstep]float32)(sums[i*lockstep:])
+			if g.sort == flatTrees {
+				p.flat.eightRowsThrough(tree, k.flat, eight)
+			} else {
+				p.mixed.eightRowsThrough(tree, k.mixed, eight)
+			}
+		}
 	}
 }
 

@@ -10,26 +10,65 @@ const (
 	rowsPerBlock = 32 // whose keys stay in the first-level cache while the trees pass
 )
 
+// flatNodes are the nodes of trees without categorical splits, eight bytes
+// each: in the high half the largest key that goes left, then 16 bits for the
+// distance to the left child, then 16 bits for the place of the key.
+type flatNodes struct {
+	nodes  []uint64
+	leaves []float32 // value of each node that is a leaf
+}
+
+// flatTree is a tree in such nodes.
+type flatTree struct {
+	root  uint64
+	depth int
+}
+
+// noTree pads a group: a leaf of -0, which leaves every sum as it is.
+var noTree = flatTree{root: 0, depth: 0}
+
 // flatLeaf leads to itself: no key is above its bound and it goes 0 down.
 const flatLeaf = math.MaxUint32 << 32
 
-// flatNode packs a node, the i-th of its tree, into eight bytes: in the high
-// half the largest key that goes left, then 16 bits for the distance to the
-// left child, then 16 bits for the place of its key. A node that does not fit
-// (more than 4,096 features, or a tree too wide) is refused, and a categorical
-// one, whose place only the predictor knows.
+func newFlatNodes() flatNodes {
+	return flatNodes{nodes: []uint64{flatLeaf}, leaves: []float32{float32(math.Copysign(0, -1))}}
+}
+
+// add appends a tree unless it does not fit.
+func (f *flatNodes) add(t *Tree) (flatTree, bool) {
+	tree := flatTree{root: uint64(len(f.nodes)), depth: t.depth()}
+	for i := range t.Nodes {
+		node, ok := flatNode(&t.Nodes[i], i)
+		if !ok {
+			f.nodes, f.leaves = f.nodes[:tree.root], f.leaves[:tree.root]
+			return noTree, false
+		}
+		f.nodes = append(f.nodes, node)
+		f.leaves = append(f.leaves, t.Nodes[i].Value)
+	}
+	return tree, true
+}
+
+// flatNode packs the i-th node of a tree. A categorical one does not fit, nor
+// one of more than 4,096 features or of a tree too wide.
 func flatNode(n *Node, i int) (uint64, bool) {
 	if n.Feature < 0 {
 		return flatLeaf, true
 	}
-	place, down := 2*lockstep*int(n.Feature), int(n.Left)-i
-	if n.DefaultLeft {
-		place += lockstep
-	}
+	place, down := keyPlace(n), int(n.Left)-i
 	if n.Categories != nil || place > math.MaxUint16 || down > math.MaxUint16 {
 		return 0, false
 	}
 	return uint64(floatKey(n.Threshold)-1)<<32 | uint64(down)<<16 | uint64(place), true
+}
+
+// keyPlace is where an inner node finds the key of a group's first row.
+func keyPlace(n *Node) int {
+	place := 2 * lockstep * int(n.Feature)
+	if n.DefaultLeft {
+		place += lockstep
+	}
+	return place
 }
 
 // keysPerGroup is the number of keys of eight rows: copy c of feature f of row
@@ -67,8 +106,8 @@ func descend(nodes, keys []uint64, i uint64, l uint) uint64 {
 }
 
 // eightRowsThrough adds to sums the leaves that eight rows reach in one tree.
-func (p *Predictor) eightRowsThrough(t flatTree, keys []uint64, sums *[lockstep]float32) {
-	nodes, leaves := p.nodes, p.leaves
+func (f *flatNodes) eightRowsThrough(t flatTree, keys []uint64, sums *[lockstep]float32) {
+	nodes, leaves := f.nodes, f.leaves
 	i0 := t.root
 	i1, i2, i3, i4, i5, i6, i7 := i0, i0, i0, i0, i0, i0, i0
 	for range t.depth {
@@ -92,8 +131,8 @@ func (p *Predictor) eightRowsThrough(t flatTree, keys []uint64, sums *[lockstep]
 }
 
 // throughEightTrees adds the leaves that one row reaches, in tree order.
-func (p *Predictor) throughEightTrees(g *treeGroup, keys []uint64, margin float32) float32 {
-	nodes, leaves, t := p.nodes, p.leaves, &g.trees
+func (f *flatNodes) throughEightTrees(g *treeGroup, keys []uint64, margin float32) float32 {
+	nodes, leaves, t := f.nodes, f.leaves, &g.trees
 	i0, i1, i2, i3 := t[0].root, t[1].root, t[2].root, t[3].root
 	i4, i5, i6, i7 := t[4].root, t[5].root, t[6].root, t[7].root
 	for range g.depth {

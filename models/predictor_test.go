@@ -45,30 +45,32 @@ func TestPredictorHandlesTreesThatDoNotFitFlatNodes(t *testing.T) {
 	}
 }
 
-func TestPredictorWalksTreesWithTooManySets(t *testing.T) {
+func TestPredictorWalksTreesWithHighCategories(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 5))
-	m := randomModel(r, 3, 3, 5, true)
+	m := randomModel(r, 3, 5, 5, true)
+	high := 0
 	for i := range m.Trees[1].Nodes {
 		if n := &m.Trees[1].Nodes[i]; n.Categories != nil {
-			n.Categories = []int32{1, maxSetCategory + 5}
+			n.Categories = []int32{1, mixedCategories - 1, mixedCategories}
+			high++
 		}
 	}
-	flat := randomModel(r, 3, 2, 11, true) // some hundred sets
-	m.Trees = append(m.Trees, flat.Trees...)
+	m.Trees[2].Nodes[0].Categories = nil // a numeric split on a feature that others split by category
+	m.Trees[2].Nodes[0].Feature = 1
 	p := m.mustCompile()
-	walked := 0
-	for _, g := range p.groups {
-		if g.walk != nil {
-			walked++
-		}
-	}
-	if walked < 2 {
-		t.Errorf("%d trees are walked, want at least 2", walked)
+	if got := p.groups[1]; high == 0 || got.sort != walkedTrees || got.walk != &m.Trees[1] {
+		t.Errorf("the second group is %+v", got)
 	}
 	x := randomRows(r, m, 50)
 	for i := range x.Rows {
-		if got, want := p.Margin(x.Row(i)), m.Margin(x.Row(i)); got != want {
-			t.Errorf("row %d: margin %v, want %v", i, got, want)
+		x.Row(i)[1] = float32(r.IntN(2*mixedCategories)) / 2
+	}
+	got := make([]float32, x.Rows)
+	p.Margins(x, got)
+	for i := range x.Rows {
+		want := m.Margin(x.Row(i))
+		if one := p.Margin(x.Row(i)); one != want || got[i] != want {
+			t.Errorf("row %d: margins %v and %v, want %v", i, one, got[i], want)
 		}
 	}
 }
