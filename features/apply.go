@@ -76,7 +76,7 @@ func (s *site) note(c *Coder, f *Fact, e entry, m measure) {
 // enter adds an entry to its position and credits the outcomes it changes.
 func (s *site) enter(c *Coder, f *Fact, location uint32, e entry) *position {
 	p := s.position(c, f.SKU, location)
-	below := p.ledger.book < 0
+	was := p.standing()
 	if len(p.log) == 0 {
 		s.items[p.item].positions++
 	}
@@ -87,11 +87,10 @@ func (s *site) enter(c *Coder, f *Fact, location uint32, e entry) *position {
 	for i := range stand {
 		s.outcome(p, &stand[i], 1)
 	}
-	if now := p.ledger.book < 0; now != below {
-		n := int32(1)
-		if below {
-			n = -1
-		}
+	now := p.standing()
+	s.received += now.received - was.received
+	s.counted += now.counted - was.counted
+	if n := now.negative - was.negative; n != 0 {
 		s.negatives += n
 		s.zones[p.zone].negatives += n
 		s.items[p.item].negatives += n

@@ -133,6 +133,22 @@ func (p *position) replay() {
 	}
 }
 
+// A standing is what a position adds to the counts of its site, 0 or 1 each.
+type standing struct{ negative, received, counted int32 }
+
+func (p *position) standing() (s standing) {
+	if p.ledger.book < 0 {
+		s.negative = 1
+	}
+	if p.ledger.receipts > 0 {
+		s.received = 1
+	}
+	if len(p.counts) > 0 {
+		s.counted = 1
+	}
+	return s
+}
+
 // since returns the entries at or after an instant.
 func (p *position) since(at int64) []entry {
 	log := p.log

@@ -17,6 +17,8 @@ type site struct {
 	loads     map[uint32][]*line
 	timers    timers
 	negatives int32 // positions whose book is below zero now
+	received  int32 // positions that received stock since their last count
+	counted   int32 // positions that were ever counted
 	offset    stamp[int16]
 	outbox    []credit
 }

@@ -72,13 +72,15 @@ const (
 	numWindows
 )
 
-// Half-lives of the decayed sums of a [summary], in days. Errors at a position
-// or site are forgotten fast, those of a SKU slowly.
-var halfLives = [...]float64{45, 365}
+// Half-lives of the decayed sums of a [summary], in days. A site forgets its
+// errors within a month or two, a SKU keeps them for a year.
+var halfLives = [...]float64{30, 60, 180, 365}
 
 const (
-	hShort = iota
-	hLong
+	h30 = iota
+	h60
+	h180
+	h365
 	numHalfLives
 )
 

@@ -31,8 +31,9 @@ const (
 	// How such lines went before.
 	lLateAll
 	lLateSite
+	lLateSite60
 	lLateSupplier
-	lLateSupplier90
+	lLateSupplier60
 	lLateSupplierSite
 	lLateCarrier
 	lLateSKU
@@ -62,7 +63,7 @@ var lineNames = [numLine]string{
 	lExpected: "expected", lValue: "value", lUnitCost: "unit_cost", lPack: "pack", lPackRest: "pack_rest", lRound: "round",
 	lLeadDays: "lead_days", lWeekday: "weekday", lMonth: "month", lEdits: "edits", lLoadLines: "load_lines", lLoadValue: "load_value",
 	lArrived: "arrived", lDaysWaiting: "days_waiting", lOverdue: "overdue",
-	lLateAll: "late_all", lLateSite: "late_site", lLateSupplier: "late_supplier", lLateSupplier90: "late_supplier_90",
+	lLateAll: "late_all", lLateSite: "late_site", lLateSite60: "late_site_60", lLateSupplier: "late_supplier", lLateSupplier60: "late_supplier_60",
 	lLateSupplierSite: "late_supplier_site", lLateCarrier: "late_carrier", lLateSKU: "late_sku", lLatePrior: "late_prior", lDueSupplier: "due_supplier",
 	lShortAll: "short_all", lShortSite: "short_site", lShortSupplier: "short_supplier", lShortSupplier90: "short_supplier_90",
 	lShortSupplierSite: "short_supplier_site", lShortSKU: "short_sku", lShortPrior: "short_prior",
@@ -150,43 +151,51 @@ func value(n *notice) float64 {
 	return float64(n.expected) / 1000 * float64(n.cost) / 1e6
 }
 
-// lateness reads how often such lines were late.
+// lateness reads how often such lines were late, mostly over half a year,
+// because it drifts.
 func (s *State) lateness(q *lineQuery, today int32, v []float32) {
 	n := &q.notice
 	var sum summary
-	rate := func(prior, weight float64) float64 {
-		return shrunk(sum.decayed[hLong][mLate], sum.decayed[hLong][mDue], prior, weight)
+	rate := func(h int, prior, weight float64) float64 {
+		return shrunk(sum.decayed[h][mLate], sum.decayed[h][mDue], prior, weight)
 	}
 	s.network.read(scopeInbound, 0, today, &sum)
-	all := rate(baseLate, baseWeight)
+	all := rate(h180, baseLate, 15)
 	s.network.read(scopeInboundSite, q.site, today, &sum)
-	local := rate(all, baseWeight)
-	supplier, carrier := all, all
+	local := rate(h180, all, 10)
+	v[lLateSite60] = float32(rate(h60, all, 3))
+	supplier, carrier, lane := all, all, local
 	if n.supplier != 0 {
 		s.network.read(scopeSupplier, n.supplier, today, &sum)
-		supplier = rate(all, baseWeight)
-		v[lLateSupplier90] = float32(shrunk(sum.window[w90][mLate], sum.window[w90][mDue], supplier, posWeight))
+		supplier = rate(h180, all, 10)
+		v[lLateSupplier60] = float32(rate(h60, all, 3))
 		v[lDueSupplier] = float32(sum.ever[mDue])
 		if sum.lastDay != minDay {
 			v[lDaysSinceSupplier] = float32(today - sum.lastDay)
 		}
-		if site := s.siteAt(q.site); site != nil {
-			pair := summary{}
-			if t := site.suppliers[n.supplier]; t != nil {
-				t.before(today, &pair)
-			}
-			v[lLateSupplierSite] = float32(shrunk(pair.decayed[hLong][mLate], pair.decayed[hLong][mDue], supplier, posWeight))
-		}
+		s.laneBefore(q, today, &sum)
+		lane = rate(h180, local, 5)
 	}
 	if n.carrier != 0 {
 		s.network.read(scopeCarrier, n.carrier, today, &sum)
-		carrier = rate(all, baseWeight)
+		carrier = rate(h180, all, 10)
 	}
 	s.network.read(scopeInboundSKU, n.sku, today, &sum)
 	v[lNewSKU] = flag(sum.ever[mDue]+sum.ever[mClosed] == 0)
-	v[lLateSKU] = float32(rate(supplier, posWeight))
+	v[lLateSKU] = float32(rate(h365, supplier, posWeight))
 	v[lLateAll], v[lLateSite], v[lLateSupplier], v[lLateCarrier] = float32(all), float32(local), float32(supplier), float32(carrier)
-	v[lLatePrior] = float32(probability(odds(local) * odds(supplier) / odds(all) * odds(carrier) / odds(all)))
+	v[lLateSupplierSite] = float32(lane)
+	v[lLatePrior] = float32(probability(logit(local) + logit(supplier) - logit(all)))
+}
+
+// laneBefore writes what is known of a supplier's lines to a site.
+func (s *State) laneBefore(q *lineQuery, today int32, sum *summary) {
+	*sum = summary{today: today, lastDay: minDay}
+	if site := s.siteAt(q.site); site != nil {
+		if t := site.suppliers[q.notice.supplier]; t != nil {
+			t.before(today, sum)
+		}
+	}
 }
 
 // shortness reads how often such lines came short or over.
@@ -194,7 +203,7 @@ func (s *State) shortness(q *lineQuery, today int32, v []float32) {
 	n := &q.notice
 	var sum summary
 	rate := func(m measure, prior, weight float64) float64 {
-		return shrunk(sum.decayed[hLong][m], sum.decayed[hLong][mClosed], prior, weight)
+		return shrunk(sum.decayed[h365][m], sum.decayed[h365][mClosed], prior, weight)
 	}
 	s.network.read(scopeInbound, 0, today, &sum)
 	all, over := rate(mShort, baseShort, baseWeight), rate(mExcess, baseOver, baseWeight)
@@ -206,21 +215,16 @@ func (s *State) shortness(q *lineQuery, today int32, v []float32) {
 		supplier = rate(mShort, all, baseWeight)
 		v[lShortSupplier90] = float32(shrunk(sum.window[w90][mShort], sum.window[w90][mClosed], supplier, posWeight))
 		v[lOverSupplier] = float32(rate(mExcess, over, baseWeight))
-		v[lEditedSupplier] = float32(ratio(sum.decayed[hLong][mEdits], sum.decayed[hLong][mClosed]))
+		v[lEditedSupplier] = float32(ratio(sum.decayed[h365][mEdits], sum.decayed[h365][mClosed]))
 		v[lClosedSupplier] = float32(sum.ever[mClosed])
-		if site := s.siteAt(q.site); site != nil {
-			pair := summary{}
-			if t := site.suppliers[n.supplier]; t != nil {
-				t.before(today, &pair)
-			}
-			v[lShortSupplierSite] = float32(shrunk(pair.decayed[hLong][mShort], pair.decayed[hLong][mClosed], supplier, posWeight))
-		}
+		s.laneBefore(q, today, &sum)
+		v[lShortSupplierSite] = float32(rate(mShort, supplier, posWeight))
 	}
 	s.network.read(scopeInboundSKU, n.sku, today, &sum)
 	sku := rate(mShort, all, posWeight)
 	v[lOverSKU] = float32(rate(mExcess, over, posWeight))
 	v[lShortAll], v[lShortSite], v[lShortSupplier], v[lShortSKU] = float32(all), float32(local), float32(supplier), float32(sku)
-	v[lShortPrior] = float32(probability(odds(supplier) * odds(sku) / odds(all)))
+	v[lShortPrior] = float32(probability(logit(supplier) + logit(sku) - logit(all)))
 }
 
 // siteAt returns the site's state, nil when it has none.

@@ -53,8 +53,10 @@ const (
 	pTransfers90
 
 	// How it erred before.
-	pRate  // errors, decayed with 60 days, shrunk to the prior
-	pPrior // of a position like this: site and SKU together
+	pRate30  // errors, decayed with 60 days, shrunk to the prior of 30
+	pRate60  // … to the prior of 60
+	pPrior30 // of a position like this: its SKU's year, its site's last 30 days
+	pPrior60 // … its site's last 60 days
 	pErrorsEver
 	pErrors365
 	pCleanRun     // counts in a row without an error
@@ -70,6 +72,7 @@ const (
 	pSiteCleanRun // days with counts since one with an error
 	pSiteErrors28
 	pSiteNegatives // other positions of the site below zero now
+	pSiteReceived  // share of the site's other positions that received stock since their last count
 	pSiteSize      // mean ln(1+|variance|)
 	pZoneRate
 	pZoneNegatives
@@ -100,11 +103,11 @@ var positionNames = [numPosition]string{
 	pIn30: "in_30", pInMean: "in_mean", pInTrend: "in_trend",
 	pExceptions28: "exceptions_28", pExceptions90: "exceptions_90", pShortShare90: "short_share_90",
 	pAdjusts90: "adjusts_90", pAdjustQty90: "adjust_qty_90", pReturns90: "returns_90", pTransfers90: "transfers_90",
-	pRate: "rate", pPrior: "prior", pErrorsEver: "errors_ever", pErrors365: "errors_365", pCleanRun: "clean_run",
+	pRate30: "rate_30", pRate60: "rate_60", pPrior30: "prior_30", pPrior60: "prior_60", pErrorsEver: "errors_ever", pErrors365: "errors_365", pCleanRun: "clean_run",
 	pLastVariance: "last_variance", pLastRelative: "last_relative", pLastRatio: "last_ratio",
 	pMeanSize: "mean_size", pOverShare: "over_share",
 	pSiteRate: "site_rate", pSiteRateLast: "site_rate_last", pSiteCleanRun: "site_clean_run", pSiteErrors28: "site_errors_28",
-	pSiteNegatives: "site_negatives", pSiteSize: "site_size", pZoneRate: "zone_rate", pZoneNegatives: "zone_negatives",
+	pSiteNegatives: "site_negatives", pSiteReceived: "site_received", pSiteSize: "site_size", pZoneRate: "zone_rate", pZoneNegatives: "zone_negatives",
 	pSKURate: "sku_rate", pItemRate: "item_rate", pItemNegatives: "item_negatives", pItemPositions: "item_positions",
 	pUserRate: "user_rate", pUserMoves28: "user_moves_28", pSupplierShort: "supplier_short",
 	pUnitCost: "unit_cost", pPack: "pack", pMonth: "month",
@@ -115,7 +118,7 @@ var positionNames = [numPosition]string{
 const (
 	siteWeight = 5
 	skuWeight  = 20
-	baseWeight = 20
+	baseWeight = 30
 	posWeight  = 8
 	baseRate   = 0.05 // a distribution centre counted monthly
 )
@@ -142,8 +145,8 @@ func (s *State) positionVector(site *site, p *position, asOf, book int64, v []fl
 	} else {
 		v[pCover] = 0
 	}
-	prior := s.surroundings(site, p, asOf, v)
-	history(p, asOf, prior, v)
+	s.surroundings(site, p, asOf, v)
+	history(p, asOf, v)
 	if last := v[pSiteDaysSinceCount]; last == last {
 		v[pCountLag] = v[pDaysSinceCount] - last
 	}
@@ -167,43 +170,49 @@ func flag(b bool) float32 {
 
 func month(at int64) int { return int(time.UnixMicro(at).UTC().Month()) }
 
-// surroundings reads the keys above a position and returns the error rate of
-// a position like it: the odds of its site times the odds of its SKU over the
-// odds of all.
-func (s *State) surroundings(site *site, p *position, asOf int64, v []float32) (prior float64) {
+// surroundings reads the keys above a position, and from them the error rate
+// of a position like it: in log odds, its site plus its SKU less everything.
+func (s *State) surroundings(site *site, p *position, asOf int64, v []float32) {
 	today := dayOf(asOf)
 	var sum summary
+	errors := func(h int, prior, weight float64) float64 {
+		return shrunk(sum.decayed[h][mErrors], sum.decayed[h][mCounts], prior, weight)
+	}
 	s.network.read(scopeAll, 0, today, &sum)
-	all := shrunk(sum.decayed[hLong][mErrors], sum.decayed[hLong][mCounts], baseRate, baseWeight)
+	all := errors(h180, baseRate, baseWeight)
 	s.network.read(scopeSKU, p.sku, today, &sum)
-	sku := shrunk(sum.decayed[hLong][mErrors], sum.decayed[hLong][mCounts], all, skuWeight)
+	sku := errors(h365, all, skuWeight)
 	v[pSKURate] = float32(sku)
 
 	site.tally.read(today, &sum)
-	local := shrunk(sum.decayed[hShort][mErrors], sum.decayed[hShort][mCounts], all, siteWeight)
-	v[pSiteRate] = float32(local)
+	month, local := errors(h30, all, siteWeight), errors(h60, all, siteWeight)
+	v[pPrior30] = float32(probability(logit(month)/2 + logit(sku) - logit(all)/2))
+	prior := probability(logit(local) + logit(sku) - logit(all))
+	v[pPrior60], v[pSiteRate] = float32(prior), float32(local)
 	v[pSiteErrors28] = float32(sum.window[w28][mErrors])
 	if sum.lastDay != minDay {
 		v[pSiteRateLast] = float32(sum.last[1] / sum.last[0])
 		v[pSiteDaysSinceCount] = float32(today - sum.lastDay)
 		v[pSiteCleanRun] = float32(sum.runs)
 	}
-	v[pSiteSize] = float32(ratio(sum.decayed[hLong][mLogSize]/1000, sum.decayed[hLong][mErrors]))
-	prior = probability(odds(local) * odds(sku) / odds(all))
+	v[pSiteSize] = float32(ratio(sum.decayed[h365][mLogSize]/1000, sum.decayed[h365][mErrors]))
+	s.neighbours(site, p, today, v, local, prior)
+}
 
-	own := int32(0)
-	if p.ledger.book < 0 {
-		own = 1
-	}
-	v[pSiteNegatives] = float32(site.negatives - own)
-	z := &site.zones[p.zone]
+// neighbours reads the other positions of the site, the zone and the SKU, and
+// who worked here last.
+func (s *State) neighbours(site *site, p *position, today int32, v []float32, local, prior float64) {
+	own := p.standing()
+	it, z := &site.items[p.item], &site.zones[p.zone]
+	v[pSiteNegatives] = float32(site.negatives - own.negative)
+	v[pZoneNegatives] = float32(z.negatives - own.negative)
+	v[pItemNegatives], v[pItemPositions] = float32(it.negatives-own.negative), float32(it.positions)
+	v[pSiteReceived] = float32(site.received-own.received) / float32(max(1, site.counted))
+	var sum summary
 	z.tally.read(today, &sum)
-	v[pZoneRate] = float32(shrunk(sum.decayed[hShort][mErrors], sum.decayed[hShort][mCounts], local, skuWeight))
-	v[pZoneNegatives] = float32(z.negatives - own)
-	it := &site.items[p.item]
+	v[pZoneRate] = float32(shrunk(sum.decayed[h60][mErrors], sum.decayed[h60][mCounts], local, skuWeight))
 	it.tally.read(today, &sum)
-	v[pItemRate] = float32(shrunk(sum.decayed[hLong][mErrors], sum.decayed[hLong][mCounts], prior, posWeight))
-	v[pItemNegatives], v[pItemPositions] = float32(it.negatives-own), float32(it.positions)
+	v[pItemRate] = float32(shrunk(sum.decayed[h365][mErrors], sum.decayed[h365][mCounts], prior, posWeight))
 	if t := site.users[p.ledger.lastUser]; t != nil {
 		t.read(today, &sum)
 		v[pUserRate] = float32(shrunk(sum.window[w365][mErrors], sum.window[w365][mCounts], local, skuWeight))
@@ -213,15 +222,13 @@ func (s *State) surroundings(site *site, p *position, asOf int64, v []float32) (
 		s.network.read(scopeSupplier, it.supplier.value, today, &sum)
 		v[pSupplierShort] = float32(shrunk(sum.window[w365][mShort], sum.window[w365][mClosed], baseShort, skuWeight))
 	}
-	return prior
 }
 
-func odds(p float64) float64        { return p / (1 - p) }
-func probability(o float64) float64 { return o / (1 + o) }
+func logit(p float64) float64       { return math.Log(p / (1 - p)) }
+func probability(l float64) float64 { return 1 / (1 + math.Exp(-l)) }
 
 // history reads the counts of a position.
-func history(p *position, asOf int64, prior float64, v []float32) {
-	v[pPrior] = float32(prior)
+func history(p *position, asOf int64, v []float32) {
 	v[pCountsEver] = float32(len(p.counts))
 	var errors, trials, size, over, n365, errors365, clean float64
 	var last *count
@@ -258,7 +265,8 @@ func history(p *position, asOf int64, prior float64, v []float32) {
 			v[pLastRatio] = 1
 		}
 	}
-	v[pRate] = float32(shrunk(errors, trials, prior, posWeight))
+	v[pRate30] = float32(shrunk(errors, trials, float64(v[pPrior30]), posWeight))
+	v[pRate60] = float32(shrunk(errors, trials, float64(v[pPrior60]), posWeight))
 	v[pErrorsEver], v[pErrors365], v[pCounts365] = float32(nErrors), float32(errors365), float32(n365)
 	v[pOverShare] = float32(shrunk(over, float64(nErrors), 0.5, 2))
 	v[pMeanSize] = float32(ratio(size, float64(nErrors)))

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"time"
 
 	"tallyman/features"
 	"tallyman/models"
 	"tallyman/scoring"
+	"tallyman/warehouse"
 )
 
 // Fewest rows that a model is fitted to.
@@ -52,7 +55,7 @@ func fit(ctx context.Context, t *table, outcome scoring.Outcome, seed uint64, th
 			return nil, nil, err
 		}
 		choices = append(choices, Choice{Setting: s.name, Trees: cv.trees, LogLoss: cv.loss, AUC: models.AUC(cv.scores(), cv.y, nil)})
-		if best == nil || cv.loss < best.loss {
+		if best == nil || cv.clearlyBeats(best) {
 			best = cv
 		}
 	}
@@ -63,8 +66,28 @@ func fit(ctx context.Context, t *table, outcome scoring.Outcome, seed uint64, th
 	if err != nil {
 		return nil, nil, err
 	}
-	model.Calibrator, err = models.FitBeta(best.margins, best.y, nil)
+	model.Calibrator, err = best.calibrator()
 	return model, choices, err
+}
+
+// calibrator fits a beta calibration to the predictions for the later slices,
+// where one fitted to the earlier two thirds of them made the last third truer.
+// Where the base rate drifts none does, and margins are used as they are.
+func (cv *crossValidation) calibrator() (models.Calibrator, error) {
+	cut := len(cv.y) * 2 / 3
+	earlier, err := models.FitBeta(cv.margins[:cut], cv.y[:cut], nil)
+	if err != nil {
+		return nil, err
+	}
+	var gain float64
+	for i := cut; i < len(cv.y); i++ {
+		p := earlier.Probability(cv.margins[i])
+		gain += loss(cv.margins[i], cv.y[i]) - loss(float32(math.Log(p/(1-p))), cv.y[i])
+	}
+	if !(gain > 0) {
+		return nil, nil
+	}
+	return models.FitBeta(cv.margins, cv.y, nil)
 }
 
 // A fold is a time: rows known before it train, rows up to the next one test.
@@ -97,6 +120,29 @@ type crossValidation struct {
 	loss    float64
 	margins []float32 // of the rows of the later slices, in order
 	y       []float32
+	sites   []warehouse.Site
+}
+
+// clearlyBeats reports whether the loss is less than another's by more than
+// two standard errors, sites being the independent units: with few outcomes
+// the best of several settings is mostly luck, and the simpler one holds up
+// better.
+func (cv *crossValidation) clearlyBeats(other *crossValidation) bool {
+	gain := map[warehouse.Site]float64{}
+	for i, y := range cv.y {
+		gain[cv.sites[i]] += loss(other.margins[i], y) - loss(cv.margins[i], y)
+	}
+	var sum, squares float64
+	for _, site := range slices.Sorted(maps.Keys(gain)) {
+		sum += gain[site]
+		squares += gain[site] * gain[site]
+	}
+	return sum > 2*math.Sqrt(squares)
+}
+
+// loss is the log loss of a margin.
+func loss(margin, y float32) float64 {
+	return math.Log1p(math.Exp(-float64(margin) * float64(2*y-1)))
 }
 
 func (cv *crossValidation) scores() []float64 {
@@ -108,7 +154,7 @@ func (cv *crossValidation) scores() []float64 {
 }
 
 func validate(ctx context.Context, t *table, folds []fold, s setting, outcome scoring.Outcome) (*crossValidation, error) {
-	columns := s.columns(t.schema)
+	columns := s.columns(t.schema, outcome)
 	s.params.Monotone = signs(t.schema, columns, outcome)
 	cv := &crossValidation{setting: s}
 	curve := make([]float64, s.params.Trees)
@@ -141,6 +187,9 @@ func validate(ctx context.Context, t *table, folds []fold, s setting, outcome sc
 			cv.margins = append(cv.margins, m.Margin(later[i].X.Row(r)))
 		}
 		cv.y = append(cv.y, later[i].Y...)
+		for _, e := range t.examples[folds[i].trainEnd:folds[i].testEnd] {
+			cv.sites = append(cv.sites, e.Position.Site)
+		}
 	}
 	return cv, nil
 }
@@ -148,7 +197,7 @@ func validate(ctx context.Context, t *table, folds []fold, s setting, outcome sc
 // refit fits the setting to the whole table, several times with different
 // seeds, and averages: trees of every bag with their share of the weight.
 func (cv *crossValidation) refit(ctx context.Context, t *table, outcome scoring.Outcome) (*models.Model, error) {
-	columns := cv.setting.columns(t.schema)
+	columns := cv.setting.columns(t.schema, outcome)
 	data := t.dataset(columns)
 	p := cv.setting.params
 	p.Trees, p.EarlyStopping = cv.trees, 0

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"tallyman/models"
+	"tallyman/scoring"
 )
 
 // fitSize fits the expected size of a difference, given that there is one:
@@ -16,7 +17,7 @@ import (
 func fitSize(ctx context.Context, t *table, seed uint64, threads int) (*models.Model, error) {
 	positive := t.where(func(i int) bool { return t.labels[i].positive })
 	s := settings(len(positive.examples))[0]
-	columns := s.columns(t.schema)
+	columns := s.columns(t.schema, scoring.Variance)
 	d := positive.dataset(columns)
 	sizes := make([]float64, len(d.Y))
 	for i, l := range positive.labels {
