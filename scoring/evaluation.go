@@ -73,7 +73,7 @@ type Signal struct {
 type Reason struct {
 	Code         string  // stable, upper snake case
 	Text         string  // one sentence a supervisor understands
-	Contribution float64 // to the log odds; above zero raises the risk
+	Contribution float64 // to the log odds; above zero raises the risk; [Certain] of a fact
 	Value        float64 // of the feature that says most; NaN when unknown
 }
 
@@ -83,6 +83,7 @@ type LineEvaluation struct {
 	SKU      warehouse.SKU
 	Location warehouse.Location
 	Signals  []Signal
+	Units    float64 // position: expected size of a difference, in base units
 	Reasons  []Reason
 	Missing  []string
 	Vector   []float32 // as it was scored; its schema is the model's
@@ -91,8 +92,10 @@ type LineEvaluation struct {
 // An Evaluation is the answer to a [Request].
 type Evaluation struct {
 	AsOf     time.Time
+	Models   []Version // that answered, by outcome
+	Schema   string    // hash of the schema of the vectors
 	Lines    []LineEvaluation
-	Signals  []Signal // of the load: at least one line
+	Signals  []Signal // the highest of the lines, with the sum of their losses
 	Reasons  []Reason
 	Advice   Advice
 	Degraded bool     // no model was in force, or the state lags: rates instead

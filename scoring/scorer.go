@@ -6,6 +6,8 @@ package scoring
 import (
 	"bytes"
 	"fmt"
+	"math"
+	"sync"
 
 	"tallyman/features"
 	"tallyman/models"
@@ -28,13 +30,34 @@ const (
 	Late        Outcome = "late"        // load line: first received after it was expected
 )
 
-// A Scorer answers a question about vectors of its schema.
+// A Scorer answers a question about vectors of its schema. It may be used by
+// several goroutines at once.
 type Scorer struct {
 	Outcome Outcome
 	Schema  features.Schema
-	Model   *models.Model
+	Model   *models.Model // nil where no model is in force and rates answer
 
+	hash      string
+	columns   map[string]int // of the schema's features
+	groups    []group        // that reasons are told in
+	groupOf   []int          // by feature
 	predictor *models.Predictor
+	explainer func() *models.Explainer // made when first needed
+}
+
+// newScorer returns a scorer without a model: the shrunk rates of the vector
+// answer in its place.
+func newScorer(outcome Outcome, schema features.Schema) *Scorer {
+	s := &Scorer{Outcome: outcome, Schema: schema, hash: schema.Hash(), columns: map[string]int{}, groups: positionGroups}
+	if schema.Subject == features.LoadSubject {
+		s.groups = lineGroups
+	}
+	names := schema.Names()
+	for i, name := range names {
+		s.columns[name] = i
+	}
+	s.groupOf = groupFeatures(s.groups, names)
+	return s
 }
 
 // NewScorer names schema and outcome in the model, so that its file is whole.
@@ -51,7 +74,10 @@ func NewScorer(outcome Outcome, schema *features.Schema, m *models.Model) (*Scor
 	if err != nil {
 		return nil, err
 	}
-	return &Scorer{Outcome: outcome, Schema: *schema, Model: m, predictor: p}, nil
+	s := newScorer(outcome, *schema)
+	s.Model, s.predictor = m, p
+	s.explainer = sync.OnceValue(func() *models.Explainer { return models.NewExplainer(m) })
+	return s, nil
 }
 
 // ReadScorer reads a model file that training wrote. A model made for other
@@ -83,6 +109,45 @@ func (s *Scorer) Artifact() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// Score returns the model's prediction for a vector: a calibrated probability
-// or, of a size model, ln(1+units).
-func (s *Scorer) Score(vector []float32) float64 { return s.Model.Predict(vector) }
+// Score returns the prediction for a vector: a calibrated probability or, of a
+// size model, ln(1+units). Without a model it is the rate of such positions or
+// lines so far.
+func (s *Scorer) Score(vector []float32) float64 {
+	if s.Model == nil {
+		return s.rate(vector)
+	}
+	return s.predictor.Predict(vector)
+}
+
+// scores sets out[r] to the score of row r.
+func (s *Scorer) scores(x models.Matrix, out []float64) {
+	if s.Model != nil {
+		s.predictor.Predictions(x, out)
+		return
+	}
+	for r := range out {
+		out[r] = s.rate(x.Row(r))
+	}
+}
+
+// rates names the features that answer without a model, the best first.
+var rates = map[Outcome][]string{
+	Variance: {"rate_60", "prior_60"}, Size: {"mean_size", "site_size"},
+	Discrepancy: {"short_prior"}, Late: {"late_prior"},
+}
+
+// rate is the empirical-Bayes rate that answers where there is no model.
+func (s *Scorer) rate(vector []float32) float64 {
+	for _, name := range rates[s.Outcome] {
+		if v := float64(vector[s.columns[name]]); !math.IsNaN(v) {
+			return v
+		}
+	}
+	if s.Outcome == Size {
+		return math.Ln2 // one unit
+	}
+	return defaultBase
+}
+
+// expectedUnits turns the score of a size model into units.
+func expectedUnits(score float64) float64 { return max(0, math.Expm1(score)) }

@@ -1,0 +1,101 @@
+package scoring
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"tallyman/features"
+	"tallyman/warehouse"
+)
+
+// An Engine holds the live state and the models in force. It is safe for
+// concurrent use.
+type Engine struct {
+	mu        sync.RWMutex
+	state     *features.State
+	watermark int64
+	champions map[Outcome]champion
+}
+
+// A champion is the scorer in force; its id is 0 where that is a rate.
+type champion struct {
+	id int64
+	*Scorer
+}
+
+// A Version names the model in force for an outcome and what its vectors mean.
+type Version struct {
+	Outcome    Outcome
+	Model      int64 // id; 0 when no model is in force
+	SchemaHash string
+}
+
+// NewEngine takes over a state. Until models are adopted, rates answer.
+func NewEngine(state *features.State) *Engine {
+	e := &Engine{state: state, champions: map[Outcome]champion{}}
+	position, load := features.NewSchema(features.PositionSubject), features.NewSchema(features.LoadSubject)
+	for outcome, schema := range map[Outcome]features.Schema{Variance: position, Size: position, Discrepancy: load, Late: load} {
+		e.champions[outcome] = champion{Scorer: newScorer(outcome, schema)}
+	}
+	return e
+}
+
+// Adopt puts a model in force.
+func (e *Engine) Adopt(outcome Outcome, id int64, s *Scorer) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.champions[outcome] = champion{id, s}
+}
+
+// Versions lists what is in force, by outcome.
+func (e *Engine) Versions() []Version {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.versions(Discrepancy, Late, Size, Variance)
+}
+
+func (e *Engine) versions(outcomes ...Outcome) []Version {
+	var out []Version
+	for _, o := range outcomes {
+		c := e.champions[o]
+		out = append(out, Version{o, c.id, c.hash})
+	}
+	slices.SortFunc(out, func(a, b Version) int { return cmp.Compare(a.Outcome, b.Outcome) })
+	return out
+}
+
+// Fold adds events, says that everything up to the watermark is in, and
+// advances to now.
+func (e *Engine) Fold(events []warehouse.Event, watermark int64, now time.Time) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := range events {
+		e.state.Add(&events[i])
+	}
+	e.watermark = max(e.watermark, watermark)
+	return e.advance(now)
+}
+
+// Advance moves the state to now. A time before the state's is no error: the
+// state stays where it is.
+func (e *Engine) Advance(now time.Time) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.advance(now)
+}
+
+func (e *Engine) advance(now time.Time) error {
+	if now.UnixMicro() <= e.state.Front().UnixMicro() {
+		return nil
+	}
+	return e.state.Advance(now)
+}
+
+// Watermark is the last event that is folded in.
+func (e *Engine) Watermark() int64 {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.watermark
+}
