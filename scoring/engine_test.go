@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"tallyman/features"
 	"tallyman/warehouse"
@@ -194,5 +195,43 @@ func TestTheEngineIsSafeForConcurrentUse(t *testing.T) {
 	all.Wait()
 	if got := e.Versions(); got[3].Model != 9 {
 		t.Errorf("versions are %+v, want variance by model 9", got)
+	}
+}
+
+// A model file read back answers and explains alike.
+func TestAModelFileGivesTheSameAnswers(t *testing.T) {
+	events := world(t)
+	written := trained(t, events)
+	read := untrained(t, events)
+	for i, outcome := range outcomes {
+		artifact, err := fitted[outcome].Artifact()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := ReadScorer(artifact)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read.Adopt(outcome, int64(i+1), s)
+	}
+	want, _ := written.Evaluate(loadOf(events), now)
+	got, _ := read.Evaluate(loadOf(events), now)
+	if diff := cmp.Diff(want, got, cmpopts.EquateNaNs()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Two loads that differ in nothing but what they say of themselves must not
+// leave a trace: asking changes no later answer.
+func TestAskingLeavesNoTrace(t *testing.T) {
+	events := world(t)
+	e := trained(t, events)
+	req := loadOf(events)
+	want, _ := e.Evaluate(req, now)
+	e.Evaluate(Request{Kind: InboundLoad, Site: "new", Load: "new", Lines: []LineRequest{{SKU: "new"}}}, now)
+	e.Evaluate(Request{Kind: StockPosition, Site: events[0].Site, Lines: []LineRequest{{SKU: "new", Location: "new"}}}, now)
+	got, _ := e.Evaluate(req, now)
+	if diff := cmp.Diff(want, got, cmpopts.EquateNaNs()); diff != "" {
+		t.Error(diff)
 	}
 }

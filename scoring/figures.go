@@ -23,6 +23,8 @@ func figure(x float64) string {
 // percent writes a share.
 func percent(p float64) string {
 	switch p *= 100; {
+	case p == 0:
+		return "0 %"
 	case p > 0 && p < 0.1:
 		return "under 0.1 %"
 	case p < 0.95:

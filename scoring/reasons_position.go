@@ -74,8 +74,12 @@ func saySinceCount(r reading) (code, text string) {
 
 func sayMoves(r reading) (code, text string) {
 	out, in := r.of("out_since_count"), r.of("in_since_count")
-	return "MOVES_SINCE_COUNT", fmt.Sprintf("%s since the last count: %s out, %s in.",
-		count(r.of("moves_since_count"), "move"), figure(out), figure(in))
+	from := "since the last count"
+	if r.of("counts_ever") == 0 {
+		from = "and never counted"
+	}
+	return "MOVES_SINCE_COUNT", fmt.Sprintf("%s %s: %s out, %s in.",
+		count(r.of("moves_since_count"), "move"), from, figure(out), figure(in))
 }
 
 func sayDemand(r reading) (code, text string) {

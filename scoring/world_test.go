@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,23 +19,40 @@ var end = time.Date(2026, 5, 31, 0, 0, 0, 0, time.UTC)
 // now is the instant at which the tests ask, the morning after the history.
 var now = end.AddDate(0, 0, 1).Add(5 * time.Hour)
 
-// world returns the history of a small warehouse.
+// simulated is the history of a small warehouse.
+var simulated = sync.OnceValues(func() ([]warehouse.Event, error) {
+	w, err := fixtures.New(fixtures.Config{Sites: 2, SKUs: 120, Days: 150, Seed: 3, End: end, CountEvery: [3]int{10, 20, 40}})
+	if err != nil {
+		return nil, err
+	}
+	return slices.Collect(w.Events()), nil
+})
+
 func world(t testing.TB) []warehouse.Event {
 	t.Helper()
-	w, err := fixtures.New(fixtures.Config{Sites: 2, SKUs: 120, Days: 150, Seed: 3, End: end, CountEvery: [3]int{10, 20, 40}})
+	events, err := simulated()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.Collect(w.Events())
+	return slices.Clone(events)
 }
+
+// outcomes lists what can be asked; a model's id is its place here, from 1.
+var outcomes = []Outcome{Variance, Size, Discrepancy, Late}
+
+// fitted holds models of the whole world, once a test has needed them.
+var fitted = map[Outcome]*Scorer{}
 
 // trained returns an engine that knows the world, with a model in force for
 // every outcome.
 func trained(t testing.TB, events []warehouse.Event) *Engine {
 	t.Helper()
 	e := untrained(t, events)
-	for i, outcome := range []Outcome{Variance, Size, Discrepancy, Late} {
-		e.Adopt(outcome, int64(i+1), fit(t, events, outcome))
+	for i, outcome := range outcomes {
+		if fitted[outcome] == nil {
+			fitted[outcome] = fit(t, events, outcome)
+		}
+		e.Adopt(outcome, int64(i+1), fitted[outcome])
 	}
 	return e
 }
@@ -74,7 +92,7 @@ func fit(t testing.TB, events []warehouse.Event, outcome Outcome) *Scorer {
 		d.Kinds = append(d.Kinds, kind)
 	}
 	p := models.DefaultParams()
-	p.Trees, p.Depth, p.Threads, p.MinChildWeight = 20, 4, 1, 3
+	p.Trees, p.Depth, p.Threads, p.MinChildWeight = 20, 4, 1, 3 // small, for speed
 	for i := range examples {
 		x := &examples[i]
 		var y bool
