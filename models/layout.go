@@ -14,6 +14,15 @@ type place struct {
 
 func (p place) bin(code int) int { return code / p.stride % p.bins }
 
+// table lists bin over all codes.
+func (p place) table() *[maxCodes]uint8 {
+	var table [maxCodes]uint8
+	for code := range table {
+		table[code] = uint8(p.bin(code))
+	}
+	return &table
+}
+
 // A layout gives every feature its place.
 type layout struct {
 	places  []place

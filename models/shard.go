@@ -12,14 +12,16 @@ const (
 	minShardRows = 1 << 8
 )
 
-// shardRows is how many rows of some words go into a shard, less when the
-// table is so short that threads would be idle.
+// shardRows is how many rows of some words go into a shard. Several threads
+// want a few shards each, and as many as the others.
 func shardRows(rows, words, threads int) int {
-	n := max(min(shardBytes/(8*words), maxShardRows), minShardRows)
+	most := max(min(shardBytes/(8*words), maxShardRows), minShardRows)
+	shards := (rows + most - 1) / most
 	if threads > 1 {
-		n = min(n, max((rows+4*threads-1)/(4*threads), minShardRows))
+		shards = max(shards, 4*threads)
+		shards = (shards + threads - 1) / threads * threads
 	}
-	return n
+	return max((rows+shards-1)/shards, minShardRows)
 }
 
 // A span is a part of a shard's rows.
@@ -52,13 +54,14 @@ func (p *partition) of(shard int, s span) []uint16 {
 // reset puts all rows in one node and returns its spans.
 func (p *partition) reset() []span {
 	spans := make([]span, p.bins.shards())
-	for shard := range spans {
+	parallel(len(p.scratch), len(spans), func(_, shard int) {
 		first, end := p.bins.bounds(shard)
 		spans[shard] = span{0, uint16(end - first)}
-		for i := range p.rows[first:end] {
-			p.rows[first+i] = uint16(i)
+		rows := p.rows[first:end]
+		for i := range rows {
+			rows[i] = uint16(i)
 		}
-	}
+	})
 	return spans
 }
 

@@ -21,9 +21,10 @@ type splitter struct {
 	bins     *binned
 	ledger   ledger
 	penalty  penalty
-	monotone []int8  // nil: all free
-	byWord   [][]int // features whose column is in a word, rising
-	used     []bool  // features this tree may use
+	monotone []int8             // nil: all free
+	byWord   [][]int            // features whose column is in a word, rising
+	used     []bool             // features this tree may use
+	binOf    []*[maxCodes]uint8 // of each feature's codes
 }
 
 func newSplitter(bins *binned, l ledger, p Params) *splitter {
@@ -32,10 +33,12 @@ func newSplitter(bins *binned, l ledger, p Params) *splitter {
 		penalty: penalty{l1: p.L1, l2: p.L2, minGain: p.MinGain, minChildWeight: p.MinChildWeight},
 		byWord:  make([][]int, bins.words),
 		used:    make([]bool, len(bins.features)),
+		binOf:   make([]*[maxCodes]uint8, len(bins.features)),
 	}
 	for f, place := range bins.places {
 		s.byWord[place.column/wordColumns] = append(s.byWord[place.column/wordColumns], f)
 		s.used[f] = true
+		s.binOf[f] = place.table()
 	}
 	return s
 }
@@ -46,6 +49,7 @@ type search struct {
 
 	node    *growNode
 	parent  float64 // score of the node as a leaf
+	bounded bool    // the node's weights are
 	cells   [maxCodes]sums
 	column  int // whose codes are in codes
 	codes   [maxCodes]sums
@@ -56,8 +60,8 @@ type search struct {
 // in returns the best split of a node on the features of one word.
 func (s *search) in(node *growNode, word int) split {
 	s.node, s.column, s.best = node, -1, split{}
-	s.parent = s.penalty.score(node.sum)
-	if node.bounds != unbounded {
+	s.parent, s.bounded = s.penalty.score(node.sum), node.bounds != unbounded
+	if s.bounded {
 		s.parent = s.penalty.scoreAt(node.sum, node.weight)
 	}
 	for _, f := range s.byWord[word] {
@@ -87,9 +91,11 @@ func (s *search) load(f int) {
 		s.ledger.column(s.node.histogram, place.column, &s.codes)
 	}
 	clear(s.cells[:place.bins])
+	binOf := s.binOf[f]
 	for code, cell := range s.codes[:s.bins.codes[place.column]] {
-		bin := &s.cells[place.bin(code)]
-		*bin = bin.plus(cell)
+		bin := &s.cells[binOf[code]]
+		bin.g += cell.g
+		bin.h += cell.h
 	}
 }
 
@@ -141,7 +147,7 @@ const minGain = 1e-6
 // monotone constraint.
 func (s *search) gain(left, right sums) float64 {
 	sign := s.sign(s.current)
-	if sign == 0 && s.node.bounds == unbounded {
+	if sign == 0 && !s.bounded {
 		return s.penalty.score(left) + s.penalty.score(right) - s.parent
 	}
 	l, r := s.penalty.weight(left, s.node.bounds), s.penalty.weight(right, s.node.bounds)
