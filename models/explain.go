@@ -8,35 +8,36 @@ import "sync"
 // lookups while the tables stay within 128 MiB, others path by path. It may be
 // used by several goroutines at once and must not outlive a change to its model.
 type Explainer struct {
-	features int
-	bias     float64
-	tables   []tableTree
-	paths    []*Tree
-	scratch  sync.Pool // of *explainScratch
+	bias        float64
+	categorical categoricalFeatures
+	tables      []tableTree
+	paths       []*Tree
+	scratch     sync.Pool // of *explainScratch
 }
 
 type explainScratch struct {
-	keys []uint64
+	keys groupKeys
 	path []pathFeature
 }
 
 // NewExplainer prepares the explanation of a valid model.
 func NewExplainer(m *Model) *Explainer {
-	e := &Explainer{features: len(m.Features), bias: float64(m.Objective.Margin(m.BaseScore))}
+	e := &Explainer{bias: float64(m.Objective.Margin(m.BaseScore)), categorical: categoricalFeaturesOf(m)}
 	free, depth := maxTableValues, 0
 	for i := range m.Trees {
 		t := &m.Trees[i]
 		e.bias += t.mean(0)
 		if size, ok := tableSize(t); ok && size <= free {
 			free -= size
-			e.tables = append(e.tables, newTableTree(t))
+			e.tables = append(e.tables, newTableTree(t, e.categorical))
 		} else {
 			depth = max(depth, t.depth())
 			e.paths = append(e.paths, t)
 		}
 	}
 	e.scratch.New = func() any {
-		return &explainScratch{make([]uint64, keysPerGroup(e.features)), make([]pathFeature, pathsLength(depth))}
+		n := keysPerGroup(len(e.categorical))
+		return &explainScratch{groupKeys{make([]uint64, n), make([]mixedKey, n)}, make([]pathFeature, pathsLength(depth))}
 	}
 	return e
 }
@@ -46,13 +47,14 @@ func NewExplainer(m *Model) *Explainer {
 // sum of phi are the margin. Both slices have one element per feature; another
 // length is a programming error and panics.
 func (e *Explainer) Explain(row []float32, phi []float64) (bias float64) {
-	checkWidth(len(row), e.features)
-	checkWidth(len(phi), e.features)
+	checkWidth(len(row), len(e.categorical))
+	checkWidth(len(phi), len(e.categorical))
 	clear(phi)
 	s := e.scratch.Get().(*explainScratch)
-	setKeys(s.keys, row, 0)
+	setKeys(s.keys.flat, row, 0)
+	e.categorical.setKeys(s.keys.mixed, row, 0)
 	for i := range e.tables {
-		e.tables[i].add(row, s.keys, phi)
+		e.tables[i].add(row, &s.keys, phi)
 	}
 	for _, t := range e.paths {
 		p := pathExplainer{tree: t, row: row, phi: phi, path: s.path}

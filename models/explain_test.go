@@ -88,14 +88,22 @@ func TestTablesAndPathsAgree(t *testing.T) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 4))
 		m := randomModel(r, 1+r.IntN(12), 3, int(seed)%9, seed%2 == 0)
+		for i := range m.Trees[0].Nodes { // some trees whose splits are evaluated as they stand
+			if n := &m.Trees[0].Nodes[i]; n.Categories != nil && seed%4 == 0 {
+				n.Categories = append(n.Categories, mixedCategories)
+			}
+		}
 		x := randomRows(r, m, 5)
-		keys := make([]uint64, keysPerGroup(x.Cols))
+		n := keysPerGroup(x.Cols)
+		keys := &groupKeys{make([]uint64, n), make([]mixedKey, n)}
+		categorical := categoricalFeaturesOf(m)
 		for k := range m.Trees {
 			tree := &m.Trees[k]
-			table := newTableTree(tree)
+			table := newTableTree(tree, categorical)
 			for i := range x.Rows {
 				byTable, byPath := make([]float64, x.Cols), make([]float64, x.Cols)
-				setKeys(keys, x.Row(i), 0)
+				setKeys(keys.flat, x.Row(i), 0)
+				categorical.setKeys(keys.mixed, x.Row(i), 0)
 				table.add(x.Row(i), keys, byTable)
 				p := pathExplainer{tree: tree, row: x.Row(i), phi: byPath, path: make([]pathFeature, pathsLength(tree.depth()))}
 				p.add()

@@ -42,7 +42,7 @@ const (
 	walkedTrees // too large, or with too many categories: as it stands
 )
 
-// groupKeys are the keys of a group of eight rows; those not needed are nil.
+// groupKeys are the keys of a group of eight rows; those not needed are empty.
 type groupKeys struct {
 	flat  []uint64
 	mixed []mixedKey
@@ -111,11 +111,11 @@ func (p *Predictor) newKeys() *groupKeys {
 }
 
 func (p *Predictor) setKeys(k *groupKeys, row []float32, l int) {
-	if k.flat != nil {
+	if len(k.flat) > 0 {
 		setKeys(k.flat, row, l)
 	}
-	if k.mixed != nil {
-		p.mixed.setKeys(k.mixed, row, l)
+	if len(k.mixed) > 0 {
+		p.mixed.categorical.setKeys(k.mixed, row, l)
 	}
 }
 

@@ -16,24 +16,47 @@ type mixedNodes struct {
 	bounds      []uint64 // largest key, or set of categories, that goes left
 	links       []uint32 // distance to the left child, then place of the key, 16 bits each
 	leaves      []float32
-	categorical []bool // features that some tree splits by category
+	categorical categoricalFeatures
 }
+
+// categoricalFeatures says which features some tree splits by category.
+type categoricalFeatures []bool
 
 const mixedCategories = 64
 
 // mixedKey is what a row contributes to a step; places are those of setKeys.
 type mixedKey struct{ mask, least uint64 }
 
-// newMixedNodes returns the nodes with [noTree] in them.
-func newMixedNodes(m *Model) mixedNodes {
-	x := mixedNodes{categorical: make([]bool, len(m.Features))}
+func categoricalFeaturesOf(m *Model) categoricalFeatures {
+	c := make(categoricalFeatures, len(m.Features))
 	for _, t := range m.Trees {
 		for i := range t.Nodes {
 			if n := &t.Nodes[i]; n.Categories != nil {
-				x.categorical[n.Feature] = true
+				c[n.Feature] = true
 			}
 		}
 	}
+	return c
+}
+
+// bound is the bound of an inner node, false if it does not fit.
+func (c categoricalFeatures) bound(n *Node) (uint64, bool) {
+	if n.Categories == nil {
+		return uint64(floatKey(n.Threshold) - 1), !c[n.Feature]
+	}
+	if slices.Max(n.Categories) >= mixedCategories {
+		return 0, false
+	}
+	bound := uint64(math.MaxUint64)
+	for _, category := range n.Categories {
+		bound &^= 1 << category
+	}
+	return bound, true
+}
+
+// newMixedNodes returns the nodes with [noTree] in them.
+func newMixedNodes(m *Model) mixedNodes {
+	x := mixedNodes{categorical: categoricalFeaturesOf(m)}
 	x.leaf(float32(math.Copysign(0, -1)))
 	return x
 }
@@ -55,17 +78,10 @@ func (x *mixedNodes) add(t *Tree) (flatTree, bool) {
 			continue
 		}
 		place, down := keyPlace(n), int(n.Left)-i
-		if place > math.MaxUint16 || down > math.MaxUint16 || x.categorical[n.Feature] != (n.Categories != nil) ||
-			n.Categories != nil && slices.Max(n.Categories) >= mixedCategories {
+		bound, ok := x.categorical.bound(n)
+		if !ok || place > math.MaxUint16 || down > math.MaxUint16 {
 			x.bounds, x.links, x.leaves = x.bounds[:tree.root], x.links[:tree.root], x.leaves[:tree.root]
 			return noTree, false
-		}
-		bound := uint64(floatKey(n.Threshold) - 1)
-		if n.Categories != nil {
-			bound = math.MaxUint64
-			for _, c := range n.Categories {
-				bound &^= 1 << c
-			}
 		}
 		x.bounds = append(x.bounds, bound)
 		x.links = append(x.links, uint32(down)<<16|uint32(place))
@@ -75,13 +91,13 @@ func (x *mixedNodes) add(t *Tree) (flatTree, bool) {
 }
 
 // setKeys writes the keys of one row as row l of its group.
-func (x *mixedNodes) setKeys(keys []mixedKey, row []float32, l int) {
+func (c categoricalFeatures) setKeys(keys []mixedKey, row []float32, l int) {
 	for f, v := range row {
 		at := (*[2 * lockstep]mixedKey)(keys[2*lockstep*f:])
 		missingRight, missingLeft := mixedKey{0, math.MaxUint64}, mixedKey{}
 		switch {
 		case v != v: //nolint:staticcheck // NaN: missing
-		case !x.categorical[f]:
+		case !c[f]:
 			missingRight = mixedKey{math.MaxUint64, uint64(floatKey(v))}
 			missingLeft = missingRight
 		case v >= 0 && v < mixedCategories:

@@ -18,7 +18,7 @@ type tableTree struct {
 	splits []tableSplit // in an order in which each follows its before
 	cuts   []tableCut
 	tree   *Tree
-	walk   bool // a split does not fit flatNode: evaluate them as they stand
+	sort   treeSort // how the splits are evaluated
 }
 
 // tableSplit evaluates one inner node. The outcomes up to it are those up to
@@ -26,6 +26,8 @@ type tableTree struct {
 // split's parent, or, inside a subtree that shares a table, its elder sibling.
 type tableSplit struct {
 	node   uint64 // as flatNode, with before+1 in the place of the distance
+	bound  uint64 // as in mixedNodes
+	place  int    // of the key
 	index  int32  // in tree
 	before int32  // in splits; -1 for none
 }
@@ -99,47 +101,69 @@ func tableSize(t *Tree) (int, bool) {
 }
 
 // newTableTree builds the tables of a tree that suits them.
-func newTableTree(t *Tree) tableTree {
+func newTableTree(t *Tree, c categoricalFeatures) tableTree {
 	out := tableTree{tree: t}
 	number := make(map[int32]int32) // of a node, in splits
-	for _, c := range t.cuts() {
+	for _, part := range t.cuts() {
 		last := int32(-1)
-		for _, node := range slices.Concat(c.path, c.own) {
+		for _, node := range slices.Concat(part.path, part.own) {
 			at, ok := number[node]
 			if !ok {
 				at = int32(len(out.splits))
 				number[node] = at
-				flat, fits := flatNode(&t.Nodes[node], int(node))
-				out.walk = out.walk || !fits
+				n := &t.Nodes[node]
+				flat, isFlat := flatNode(n, int(node))
+				bound, isMixed := c.bound(n)
+				out.sort = max(out.sort, sortOf(isFlat, isMixed))
 				flat = flat&^(math.MaxUint16<<16) | uint64(last+1)<<16
-				out.splits = append(out.splits, tableSplit{node: flat, index: node, before: last})
+				out.splits = append(out.splits, tableSplit{node: flat, bound: bound, place: keyPlace(n), index: node, before: last})
 			}
 			last = at
 		}
-		features, values := cutTable(t, c)
+		features, values := cutTable(t, part)
 		out.cuts = append(out.cuts, tableCut{last: last + 1, features: features, values: values})
 	}
 	return out
 }
 
+// sortOf is how a split can be evaluated at best.
+func sortOf(isFlat, isMixed bool) treeSort {
+	switch {
+	case isFlat:
+		return flatTrees
+	case isMixed:
+		return mixedTrees
+	}
+	return walkedTrees
+}
+
 // add adds the tree's Shapley values for a row, and its keys as row 0 of a
 // group, to phi.
-func (t *tableTree) add(row []float32, keys []uint64, phi []float64) {
+func (t *tableTree) add(row []float32, keys *groupKeys, phi []float64) {
 	var outcomes [maxTableSplits + 1]uint64 // up to each split, behind a 0 for none
-	if t.walk {
+	switch t.sort {
+	case flatTrees:
+		for i := range t.splits {
+			n := t.splits[i].node
+			_, right := bits.Sub64(n, keys.flat[uint16(n)], 0)
+			before := outcomes[uint8(n>>16)]
+			outcomes[uint8(i+1)], _ = bits.Add64(before, before, right)
+		}
+	case mixedTrees:
+		for i := range t.splits {
+			s := &t.splits[i]
+			k := &keys.mixed[s.place]
+			_, right := bits.Sub64(s.bound&k.mask, k.least, 0)
+			before := outcomes[uint8(s.before+1)]
+			outcomes[uint8(i+1)], _ = bits.Add64(before, before, right)
+		}
+	case walkedTrees:
 		for i, s := range t.splits {
 			right := uint64(1)
 			if n := &t.tree.Nodes[s.index]; n.goesLeft(row[n.Feature]) {
 				right = 0
 			}
 			outcomes[i+1] = outcomes[s.before+1]<<1 | right
-		}
-	} else {
-		for i := range t.splits {
-			n := t.splits[i].node
-			_, right := bits.Sub64(n, keys[uint16(n)], 0)
-			before := outcomes[uint8(n>>16)]
-			outcomes[uint8(i+1)], _ = bits.Add64(before, before, right)
 		}
 	}
 	for i := range t.cuts {
