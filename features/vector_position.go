@@ -338,6 +338,7 @@ func flows(p *position, asOf int64, v []float32) {
 			returns += within90
 		case kindTransfer:
 			transfers += within90
+		default:
 		}
 		for w, width := range windows {
 			if age < int(width) {

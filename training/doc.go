@@ -53,6 +53,7 @@ func (t Target) label(e *features.Example) (label, bool) {
 		return label{e.Short.Abs() > t.Tolerance, e.Short.Abs(), e.Settled}, !e.Settled.IsZero()
 	case scoring.Late:
 		return label{positive: e.Late, known: e.LateKnown}, !e.LateKnown.IsZero()
+	case scoring.Size: // follows from a variance
 	}
 	return label{}, false
 }

@@ -31,10 +31,10 @@ func fitSize(ctx context.Context, t *table, seed uint64, threads int) (*models.M
 	if err != nil {
 		return nil, err
 	}
-	cap := quantile(sizes, 0.99)
+	most := quantile(sizes, 0.99)
 	var actual, predicted float64
 	for i, size := range sizes {
-		actual += min(size, cap)
+		actual += min(size, most)
 		predicted += math.Expm1(m.Predict(d.X.Row(i)))
 	}
 	if predicted > 0 && actual > 0 {

@@ -13,7 +13,7 @@ import (
 
 // A Refusal says why one record was not taken. The records around it are not
 // affected.
-type Refusal struct {
+type Refusal struct { //nolint:errname // what the domain calls it
 	Line   int    // line of a file or, in a JSON array, position of the record; from 1
 	ID     string // the record's id where it could be read
 	Field  string // "" when the record as a whole is at fault
