@@ -12,8 +12,16 @@ func TestLevelsAreRelativeToWhatIsUsual(t *testing.T) {
 		p, usual float64
 		want     Level
 	}{
-		{0.05, 0.05, Low}, {0.094, 0.05, Low}, {0.096, 0.05, Elevated}, {0.18, 0.05, High},
-		{0.3, 0.25, Low}, {0.5, 0.45, High}, {0, 0, Low}, {1, 0, High}, {1, 1, High}, {0, 1, Low},
+		{0.05, 0.05, Low},
+		{0.094, 0.05, Low},
+		{0.096, 0.05, Elevated},
+		{0.18, 0.05, High},
+		{0.3, 0.25, Low},
+		{0.5, 0.45, High},
+		{0, 0, Low},
+		{1, 0, High},
+		{1, 1, High},
+		{0, 1, Low},
 	} {
 		if got := level(test.p, test.usual); got != test.want {
 			t.Errorf("%v where %v is usual is %s, want %s", test.p, test.usual, got, test.want)

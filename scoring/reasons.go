@@ -16,6 +16,9 @@ const (
 	codeLate    = "ASN_LATE"
 )
 
+// leastReason is the least contribution worth a sentence: a fiftieth of the odds.
+const leastReason = 0.02
+
 // A group is the features that are told as one reason.
 type group struct {
 	features []string
@@ -88,13 +91,15 @@ func (s *Scorer) reasons(vector []float32, k int) []Reason {
 	s.explainer().Explain(vector, phi)
 	var out []Reason
 	for _, found := range models.GroupReasons(phi, s.groupOf, k) {
-		out = merge(out, []Reason{s.told(vector, found.Feature, found.Contribution)})
+		if found.Contribution >= leastReason {
+			out = merge(out, []Reason{s.told(vector, found.Feature, found.Contribution)})
+		}
 	}
 	for i := range phi {
 		phi[i] = -phi[i]
 	}
 	for _, found := range models.GroupReasons(phi, s.groupOf, 1) {
-		if len(out) == 0 || found.Contribution > out[0].Contribution {
+		if found.Contribution >= leastReason && (len(out) == 0 || found.Contribution > out[0].Contribution) {
 			out = merge(out, []Reason{s.told(vector, found.Feature, -found.Contribution)})
 		}
 	}
@@ -130,10 +135,11 @@ func sayAttribute(r reading) (code, text string) {
 	}
 	attr := &r.scorer.Schema.Attrs[i]
 	value := float64(r.vector[r.strongest])
+	name := strings.ReplaceAll(attr.Name, "_", " ")
 	if math.IsNaN(value) {
-		return "SITE_ATTRIBUTE", "Its " + attr.Name + " is not given, or one seldom seen."
+		return "SITE_ATTRIBUTE", "Its " + name + " is not given, or one seldom seen."
 	}
-	return "SITE_ATTRIBUTE", "Its " + attr.Name + " is " + attributeText(attr, value) + "."
+	return "SITE_ATTRIBUTE", "Its " + name + " is " + attributeText(attr, value) + "."
 }
 
 func attributeText(attr *features.AttrColumn, value float64) string {

@@ -92,15 +92,18 @@ func TestReasonsSaySpecificThings(t *testing.T) {
 	}{
 		{position, "book", map[string]float32{"book": -4}, "NEGATIVE_ON_HAND", "Book says −4: stock cannot be below zero."},
 		{
-			position, "days_since_count", map[string]float32{"days_since_count": 94.2, "moves_since_count": 212},
+			position, "days_since_count",
+			map[string]float32{"days_since_count": 94.2, "moves_since_count": 212},
 			"DAYS_SINCE_COUNT", "Not counted for 94 days; 212 moves since.",
 		},
 		{
-			position, "errors_ever", map[string]float32{"errors_ever": 3, "counts_ever": 8, "last_variance": float32(-math.Log1p(5)), "days_since_error": 1},
+			position, "errors_ever",
+			map[string]float32{"errors_ever": 3, "counts_ever": 8, "last_variance": float32(-math.Log1p(5)), "days_since_error": 1},
 			"ERRED_BEFORE", "3 of 8 counts off, the last error by −5, 1 day ago.",
 		},
 		{
-			line, "short_supplier", map[string]float32{"short_supplier_90": 0.12, "short_all": 0.03},
+			line, "short_supplier",
+			map[string]float32{"short_supplier_90": 0.12, "short_all": 0.03},
 			"SUPPLIER_SHORT_RATE_90D", "This supplier was short on 12 % of lines, 3 % is usual.",
 		},
 		{line, "lead_days", nil, "ASN_MISSING", "No ASN announced this line."},
