@@ -1,0 +1,221 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"tallyman/store"
+	"tallyman/warehouse"
+)
+
+// perPage is how many positions one page shows: more than a shift counts.
+const perPage = 50
+
+// staleAfter is the age from which a ranking is pointed out as old.
+const staleAfter = 24 * time.Hour
+
+// queuePage is the count queue of one site.
+type queuePage struct {
+	Sites          []choice // empty before the first event
+	Site           store.Site
+	Zones, Classes []choice
+	Filtered       bool
+	Ranked         bool
+	AsOf           string
+	Stale          string // how old the ranking is, when that matters
+	Behind         bool   // events came that it has not seen
+	Total          int    // positions ranked
+	Rows           []queueRow
+	First, Next    string // addresses, "" when there is no such page
+	All            string // address without filters
+}
+
+// Heading names the page.
+func (p *queuePage) Heading() string {
+	if p.Site.Code == "" {
+		return "Count queue"
+	}
+	return "Count queue of " + p.Site.Name
+}
+
+// choice is an entry of a picker.
+type choice struct {
+	Value, Label string
+	Chosen       bool
+}
+
+// queueRow is one position in words.
+type queueRow struct {
+	Rank           int
+	Location, SKU  string
+	Zone, Class    string
+	Percent        int
+	Likely, Level  string
+	Loss, Currency string
+	Minutes        string
+	LastCount      string
+	Book           string
+	BelowZero      bool
+	Reasons        []string
+	Control        bool
+	State, Step    string
+}
+
+func (s *server) queue(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	if slices.ContainsFunc([]string{query.Get("site"), query.Get("zone"), query.Get("class")}, isBadText) {
+		s.render(w, r, http.StatusBadRequest, "message", message{"This address is not valid", "Choose a site on the count queue instead."})
+		return
+	}
+	p, err := s.readQueue(r.Context(), query)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		s.render(w, r, http.StatusNotFound, "message", message{"There is no site " + query.Get("site"), "Nothing was heard from it yet. The count queue lists the sites that are known."})
+	case err != nil:
+		s.fail(w, r, err)
+	default:
+		s.render(w, r, http.StatusOK, "queue", p)
+	}
+}
+
+func isBadText(s string) bool { return strings.ContainsRune(s, 0) || !utf8.ValidString(s) }
+
+// readQueue returns the page, or an error that wraps [store.ErrNotFound] for a
+// site never heard of.
+func (s *server) readQueue(ctx context.Context, query url.Values) (*queuePage, error) {
+	sites, err := s.db.Sites(ctx)
+	if err != nil || len(sites) == 0 {
+		return &queuePage{}, err
+	}
+	code := warehouse.Site(query.Get("site"))
+	if code == "" {
+		code = sites[0].Code
+	}
+	i := slices.IndexFunc(sites, func(x store.Site) bool { return x.Code == code })
+	if i < 0 {
+		return nil, store.ErrNotFound
+	}
+	p := &queuePage{Site: sites[i]}
+	for _, x := range sites {
+		p.Sites = append(p.Sites, choice{string(x.Code), x.Name, x.Code == code})
+	}
+	ranking, err := s.db.Ranking(ctx, code)
+	if errors.Is(err, store.ErrNotFound) {
+		return p, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	zones, classes, err := s.db.QueueFacets(ctx, ranking.ID)
+	if err != nil {
+		return nil, err
+	}
+	p.date(&ranking, s.clock())
+	for _, z := range zones {
+		p.Total += z.Count
+	}
+	filter := store.QueueFilter{Zone: query.Get("zone"), Class: query.Get("class")}
+	p.Zones, filter.Zone = choices(zones, filter.Zone)
+	p.Classes, filter.Class = choices(classes, filter.Class)
+	p.Filtered = filter != store.QueueFilter{}
+	after, _ := strconv.ParseInt(query.Get("after"), 10, 31) // anything else is the first page
+	return p, s.addRows(ctx, p, ranking.ID, filter, int(max(0, after)))
+}
+
+func (s *server) addRows(ctx context.Context, p *queuePage, ranking store.RankingID, filter store.QueueFilter, after int) error {
+	rows, err := s.db.Queue(ctx, ranking, filter, after, perPage+1)
+	if err != nil {
+		return err
+	}
+	p.All = address(p.Site.Code, store.QueueFilter{}, 0)
+	if after > 0 {
+		p.First = address(p.Site.Code, filter, 0)
+	}
+	if len(rows) > perPage {
+		rows = rows[:perPage]
+		p.Next = address(p.Site.Code, filter, rows[perPage-1].Rank)
+	}
+	now, zone := s.clock(), p.zone()
+	for i := range rows {
+		p.Rows = append(p.Rows, rowOf(&rows[i], now, zone))
+	}
+	return nil
+}
+
+// zone is the site's; its times are read by people who work there.
+func (p *queuePage) zone() *time.Location {
+	zone, err := time.LoadLocation(p.Site.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+func (p *queuePage) date(r *store.Ranking, now time.Time) {
+	p.Ranked, p.AsOf = true, r.AsOf.In(p.zone()).Format("2 January 2006, 15:04 MST")
+	p.Behind = p.Site.LastSeq > r.Watermark
+	if now.Sub(r.AsOf) >= staleAfter {
+		p.Stale = ago(r.AsOf, now, p.zone())
+	}
+}
+
+// choices lists the values to filter by, and returns the one that is chosen if
+// it is among them. A site change may leave one behind that is not.
+func choices(facets []store.Facet, wanted string) (list []choice, chosen string) {
+	for _, f := range facets {
+		if f.Value == "" {
+			continue // nothing to filter by
+		}
+		c := choice{f.Value, f.Value + " (" + strconv.Itoa(f.Count) + ")", f.Value == wanted}
+		if c.Chosen {
+			chosen = wanted
+		}
+		list = append(list, c)
+	}
+	return list, chosen
+}
+
+func address(site warehouse.Site, f store.QueueFilter, after int) string {
+	q := url.Values{"site": {string(site)}}
+	if f.Zone != "" {
+		q.Set("zone", f.Zone)
+	}
+	if f.Class != "" {
+		q.Set("class", f.Class)
+	}
+	if after > 0 {
+		q.Set("after", strconv.Itoa(after))
+	}
+	return "/queue?" + q.Encode()
+}
+
+func rowOf(r *store.QueueRow, now time.Time, zone *time.Location) queueRow {
+	row := queueRow{
+		Rank: r.Rank, Location: string(r.Position.Location), SKU: string(r.Position.SKU), Zone: r.Zone, Class: r.Class,
+		Minutes: minutes(r.Minutes), LastCount: "never", Control: r.Control, State: stateWord(r.State), Step: string(r.Step),
+	}
+	row.Percent, row.Likely, row.Level = risk(r.Probability)
+	if r.Loss.Currency != "" {
+		row.Loss = grouped(r.Loss)
+		if r.Loss.Currency != warehouse.NoCurrency {
+			row.Currency = string(r.Loss.Currency)
+		}
+	}
+	if !r.LastCount.IsZero() {
+		row.LastCount = ago(r.LastCount, now, zone)
+	}
+	if r.Book.Known {
+		row.Book, row.BelowZero = r.Book.String(), r.Book.Qty < 0
+	}
+	for _, why := range r.Reasons[:min(3, len(r.Reasons))] {
+		row.Reasons = append(row.Reasons, why.Text)
+	}
+	return row
+}

@@ -1,0 +1,91 @@
+package web
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"tallyman/guardrails"
+	"tallyman/warehouse"
+)
+
+// risk says a probability in words. A level is one of low, some, high.
+func risk(p float64) (percent int, likely, level string) {
+	percent = int(math.Round(100 * p))
+	switch {
+	case p >= 0.7:
+		return percent, "very likely wrong", "high"
+	case p >= 0.5:
+		return percent, "likely wrong", "high"
+	case p >= 0.25:
+		return percent, "quite possibly wrong", "some"
+	case p >= 0.1:
+		return percent, "possibly wrong", "some"
+	default:
+		return percent, "probably right", "low"
+	}
+}
+
+// ago counts calendar days at the site.
+func ago(t, now time.Time, zone *time.Location) string {
+	day := func(t time.Time) time.Time {
+		y, m, d := t.In(zone).Date()
+		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+	}
+	switch days := int(day(now).Sub(day(t)) / (24 * time.Hour)); {
+	case days <= 0:
+		return "today"
+	case days == 1:
+		return "yesterday"
+	case days < 730:
+		return fmt.Sprintf("%d days ago", days)
+	default:
+		return fmt.Sprintf("%d years ago", days/365)
+	}
+}
+
+func minutes(m float64) string {
+	if m < 1 {
+		return "under a minute"
+	}
+	if n := int(math.Round(m)); n != 1 {
+		return fmt.Sprintf("%d minutes", n)
+	}
+	return "1 minute"
+}
+
+// grouped writes an estimated amount, from a hundred on without cents: "1 234".
+func grouped(m warehouse.Money) string {
+	whole, cents, _ := strings.Cut(m.String(), ".")
+	digits := strings.TrimPrefix(whole, "-")
+	if len(digits) < 3 && cents != "" {
+		return whole + "." + cents
+	}
+	var b strings.Builder
+	b.WriteString(whole[:len(whole)-len(digits)])
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteRune('\u202f') // narrow, does not break
+		}
+		b.WriteRune(d)
+	}
+	return b.String()
+}
+
+// stateWord says where a step stands.
+func stateWord(s guardrails.StepState) string {
+	switch s {
+	case guardrails.Proposed:
+		return "proposed"
+	case guardrails.Open:
+		return "released"
+	case guardrails.Claimed:
+		return "being counted"
+	case guardrails.ChangesRequested:
+		return "changes requested"
+	case guardrails.Approved, guardrails.Rejected, guardrails.Withdrawn, guardrails.Expired, guardrails.Superseded:
+		return string(s)
+	}
+	return string(s)
+}
