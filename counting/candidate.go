@@ -20,6 +20,11 @@ type Candidate struct {
 	Usage       float64   // base units that leave per day
 }
 
+// Countable reports whether there is anything to count: a location that the
+// book says is empty and that was never counted, such as a dock that goods
+// pass through, is no counting task.
+func (c *Candidate) Countable() bool { return c.Book != 0 || !c.LastCount.IsZero() }
+
 // expectedUnits is the expected difference in base units; what is not a
 // number counts as nothing.
 func (c *Candidate) expectedUnits() float64 {

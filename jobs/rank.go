@@ -30,7 +30,9 @@ func Rank(ctx context.Context, db *store.DB, engine *scoring.Engine, site wareho
 		if c.Cost.Known() {
 			c.Cost.Currency = currency
 		}
-		candidates = append(candidates, counting.Candidate(c))
+		if candidate := counting.Candidate(c); candidate.Countable() {
+			candidates = append(candidates, candidate)
+		}
 		return ctx.Err() == nil
 	})
 	if err = errors.Join(err, ctx.Err()); err != nil {

@@ -22,7 +22,7 @@ type modelCmd struct {
 }
 
 // Help explains the commands at length.
-func (modelCmd) Help() string {
+func (*modelCmd) Help() string {
 	return `Tables are CSV files with a header line, gzipped if the name ends in .gz. The
 type of a column comes from the whole column: all numbers, or all texts, which
 are categories. Blank cells are missing; NA, NaN and null are too, among numbers.

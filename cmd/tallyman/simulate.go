@@ -28,7 +28,7 @@ type simulateCmd struct {
 }
 
 // Help explains the command at length.
-func (simulateCmd) Help() string {
+func (*simulateCmd) Help() string {
 	return `Simulates a distributor with several sites: purchase orders, receipts, putaway,
 picks, shipments, returns, transfers, cycle counts and adjustments, with people
 who err, thieves, and suppliers who send too little. Book stock and real stock

@@ -1,0 +1,57 @@
+// Tallyman tells a warehouse what to count, which inbound load to check twice,
+// and who must say yes. It stands beside the WMS and never changes stock.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+type program struct {
+	Demo     demoCmd     `cmd:"" help:"A whole service with simulated warehouses to look at."`
+	Serve    serveCmd    `cmd:"" help:"The service: API, pages, ranking."`
+	Import   importCmd   `cmd:"" help:"Load history from files."`
+	Train    trainCmd    `cmd:"" help:"Fit the models to the recorded history."`
+	Backtest backtestCmd `cmd:"" help:"How much better would counting have been? No server, no database."`
+	Model    modelCmd    `cmd:"" help:"Models on any table: fit, predict, explain, compare, convert."`
+	Simulate simulateCmd `cmd:"" help:"Write the events of warehouses that never existed."`
+	Key      keyCmd      `cmd:"" help:"API keys."`
+}
+
+const about = `What to count, which inbound load to check twice, and who must say yes.
+
+Start with "tallyman demo". To see what your own history says, without a server:
+"tallyman backtest --subject position --outcome variance --events events.csv.gz
+--train-until 2026-06-30 --test-until 2026-09-30".`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "tallyman:", err)
+		stop()
+		os.Exit(1) //nolint:gocritic // stop was called
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	var p program
+	parser, err := kong.New(&p, kong.Name("tallyman"), kong.Description(about), kong.UsageOnError(),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		return err
+	}
+	k, err := parser.Parse(args)
+	parser.FatalIfErrorf(err)
+	err = k.Run()
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return errors.New("stopped")
+	}
+	return err
+}
