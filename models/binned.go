@@ -50,7 +50,7 @@ func missingColumns(x Matrix) []bool {
 	missing := make([]bool, x.Cols)
 	for r := range x.Rows {
 		for c, v := range x.Row(r) {
-			if v != v { //nolint:staticcheck // true for NaN only
+			if v != v { // NaN
 				missing[c] = true
 			}
 		}
@@ -79,7 +79,7 @@ func (s *columnSample) points(d Dataset, column int) []massPoint {
 			r = int(int64(i) * int64(d.X.Rows) / int64(n))
 		}
 		v := d.X.Data[r*d.X.Cols+column]
-		if v != v { //nolint:staticcheck // true for NaN only
+		if v != v { // NaN
 			continue
 		}
 		s.values[used] = newWeightedValue(v, float32(weightOf(d.Weight, r)))

@@ -89,7 +89,7 @@ func newBinSearch(f featureBins) *binSearch {
 
 // numeric returns the number of edges that are at most v.
 func (s *binSearch) numeric(v float32) int {
-	if v != v { //nolint:staticcheck // true for NaN only
+	if v != v { // NaN
 		return s.missing
 	}
 	key, bin := orderedBits(v), 0
@@ -103,7 +103,7 @@ func (s *binSearch) numeric(v float32) int {
 
 // categorical returns the bin of category v.
 func (f featureBins) categorical(v float32) int {
-	if v != v { //nolint:staticcheck // true for NaN only
+	if v != v { // NaN
 		return f.values
 	}
 	if bin, found := slices.BinarySearch(f.categories, int32(v)); found {

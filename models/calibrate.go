@@ -36,14 +36,20 @@ func ParseCalibrator(text string) (Calibrator, error) {
 		}
 		numbers[i] = v
 	}
+	var c Calibrator
+	var err error
 	switch fields[0] {
 	case "beta":
-		return parseBeta(numbers)
+		c, err = parseBeta(numbers)
 	case "isotonic":
-		return parseIsotonic(numbers)
+		c, err = parseIsotonic(numbers)
 	default:
-		return nil, fmt.Errorf("calibrator %q is unknown, want beta or isotonic", fields[0])
+		err = fmt.Errorf("calibrator %q is unknown, want beta or isotonic", fields[0])
 	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 func joinNumbers(kind string, numbers ...float64) string {

@@ -22,14 +22,14 @@ func (b Beta) Probability(margin float32) float64 {
 // String implements [Calibrator].
 func (b Beta) String() string { return joinNumbers("beta", b.A, b.B, b.C) }
 
-func parseBeta(numbers []float64) (Calibrator, error) {
+func parseBeta(numbers []float64) (Beta, error) {
 	if len(numbers) != 3 {
-		return nil, fmt.Errorf("calibrator beta has %d numbers, want 3", len(numbers))
+		return Beta{}, fmt.Errorf("calibrator beta has %d numbers, want 3", len(numbers))
 	}
 	b := Beta{A: numbers[0], B: numbers[1], C: numbers[2]}
 	const most = 1e6
 	if b.A < 0 || b.B < 0 || b.A > most || b.B > most || math.Abs(b.C) > most {
-		return nil, fmt.Errorf("calibrator beta has numbers %v, want slopes from 0 and none beyond %v", numbers, most)
+		return Beta{}, fmt.Errorf("calibrator beta has numbers %v, want slopes from 0 and none beyond %v", numbers, most)
 	}
 	return b, nil
 }

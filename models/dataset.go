@@ -82,7 +82,7 @@ func (d Dataset) checkValues() error {
 			continue
 		}
 		for r := range d.X.Rows {
-			if v := d.X.Data[r*d.X.Cols+c]; v == v && (v < 0 || v >= maxCategory || v != float32(int32(v))) { //nolint:staticcheck // v == v is false for NaN
+			if v := d.X.Data[r*d.X.Cols+c]; v == v && (v < 0 || v >= maxCategory || v != float32(int32(v))) { // v == v unless NaN
 				return fmt.Errorf("row %d, column %s: category is %v, want an integer from 0 to %d",
 					r, d.Names[c], v, maxCategory-1)
 			}

@@ -38,18 +38,18 @@ func (c Isotonic) String() string {
 	return joinNumbers("isotonic", numbers...)
 }
 
-func parseIsotonic(numbers []float64) (Calibrator, error) {
+func parseIsotonic(numbers []float64) (Isotonic, error) {
 	if len(numbers) == 0 || len(numbers)%2 != 0 {
-		return nil, fmt.Errorf("calibrator isotonic has %d numbers, want pairs of margin and rate", len(numbers))
+		return Isotonic{}, fmt.Errorf("calibrator isotonic has %d numbers, want pairs of margin and rate", len(numbers))
 	}
 	var c Isotonic
 	for i := 0; i < len(numbers); i += 2 {
 		margin, rate := numbers[i], numbers[i+1]
 		if rate < 0 || rate > 1 {
-			return nil, fmt.Errorf("calibrator isotonic: rate %d is %v, want 0 to 1", i/2+1, rate)
+			return Isotonic{}, fmt.Errorf("calibrator isotonic: rate %d is %v, want 0 to 1", i/2+1, rate)
 		}
 		if i > 0 && (margin <= numbers[i-2] || rate < numbers[i-1]) {
-			return nil, fmt.Errorf("calibrator isotonic: step %d does not rise", i/2+1)
+			return Isotonic{}, fmt.Errorf("calibrator isotonic: step %d does not rise", i/2+1)
 		}
 		c.Margins, c.Rates = append(c.Margins, margin), append(c.Rates, rate)
 	}
@@ -89,7 +89,7 @@ func FitIsotonic(margins, labels, weights []float32) (Isotonic, error) {
 
 type isotonicStep struct{ from, weight, positive float64 }
 
-func (s isotonicStep) rate() float64 { return s.positive / s.weight }
+func (s *isotonicStep) rate() float64 { return s.positive / s.weight }
 
 func (s *isotonicStep) merge(next isotonicStep) {
 	s.weight += next.weight
@@ -100,11 +100,11 @@ func (s *isotonicStep) merge(next isotonicStep) {
 // step is no higher than the one before, the two become one.
 func poolViolators(steps []isotonicStep) []isotonicStep {
 	for n := len(steps); n > 1; n = len(steps) {
-		last, before := steps[n-1], &steps[n-2]
+		last, before := &steps[n-1], &steps[n-2]
 		if last.weight > 0 && before.weight > 0 && last.rate() > before.rate() {
 			break
 		}
-		before.merge(last)
+		before.merge(*last)
 		steps = steps[:n-1]
 	}
 	return steps

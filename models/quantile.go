@@ -101,8 +101,8 @@ type fairShare struct {
 	groups int     // not yet closed, without those of heavy points
 }
 
-func newFairShare(points []massPoint, bins int) fairShare {
-	s := fairShare{groups: bins}
+func newFairShare(points []massPoint, bins int) *fairShare {
+	s := &fairShare{groups: bins}
 	for _, p := range points {
 		s.weight += p.weight
 	}
@@ -116,7 +116,7 @@ func newFairShare(points []massPoint, bins int) fairShare {
 	return s
 }
 
-func (s fairShare) closes(group, last, next float64) bool {
+func (s *fairShare) closes(group, last, next float64) bool {
 	share := s.weight / float64(max(s.groups, 1))
 	return last >= s.heavy || group >= share || (next >= s.heavy && group >= share/2)
 }
