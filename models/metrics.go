@@ -14,7 +14,7 @@ import (
 // programming error and panic.
 
 // tieGroup sums the rows that share a score.
-type tieGroup struct{ positive, negative float64 }
+type tieGroup struct{ score, positive, negative float64 }
 
 // tieGroups returns the groups by falling score, and their totals.
 func tieGroups(scores []float64, labels, weights []float32) (groups []tieGroup, total tieGroup) {
@@ -25,7 +25,7 @@ func tieGroups(scores []float64, labels, weights []float32) (groups []tieGroup, 
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(scores[b], scores[a]) })
 	for rank, row := range order {
 		if rank == 0 || scores[row] != scores[order[rank-1]] {
-			groups = append(groups, tieGroup{})
+			groups = append(groups, tieGroup{score: scores[row]})
 		}
 		g, w := &groups[len(groups)-1], float64(weightOf(weights, row))
 		g.positive += w * float64(labels[row])
@@ -89,28 +89,27 @@ func meanOver(p []float64, labels, weights []float32, f func(p, y float64) float
 
 // ECE is the expected calibration error: rows are cut by probability into bins
 // of equal weight, and the distances between a bin's mean probability and its
-// rate of positives are averaged.
+// rate of positives are averaged. A group of ties is spread evenly over the
+// bins that it reaches into, so the order of its rows does not matter.
 func ECE(p []float64, labels, weights []float32, bins int) float64 {
-	order := make([]int, len(p))
-	var total float64
-	for i := range order {
-		order[i] = i
-		total += float64(weightOf(weights, i))
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p[a], p[b]) })
+	groups, total := tieGroups(p, labels, weights)
+	all := total.positive + total.negative
 	gaps := make([]float64, bins)
 	var before float64
-	for _, row := range order {
-		w := float64(weightOf(weights, row))
-		bin := min(bins-1, int((before+w/2)/total*float64(bins)))
-		gaps[bin] += w * (p[row] - float64(labels[row]))
-		before += w
+	for _, g := range groups {
+		size := g.positive + g.negative
+		first, end := before/all*float64(bins), (before+size)/all*float64(bins)
+		for bin := int(first); bin < bins && float64(bin) < end; bin++ {
+			inside := min(end, float64(bin+1)) - max(first, float64(bin))
+			gaps[bin] += inside * (g.score - g.positive/size)
+		}
+		before += size
 	}
 	var sum float64
 	for _, gap := range gaps {
 		sum += math.Abs(gap)
 	}
-	return sum / total
+	return sum / float64(bins)
 }
 
 // Capture is the share of all positives found in the given share of the rows,

@@ -4,8 +4,10 @@ package models
 // written out row by row.
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -92,5 +94,29 @@ func TestProbabilities(t *testing.T) {
 	near(t, "ECE in one bin", ECE(p, y, nil, 1), math.Abs(1.7-2)/4)
 	if got := LogLoss([]float64{0}, []float32{1}, nil); math.IsInf(got, 0) {
 		t.Error("log loss of a sure miss is infinite")
+	}
+}
+
+// The gap of a bin is averaged over many orders of the tied rows.
+func TestECEDoesNotDependOnTheOrderOfTies(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for range 20 {
+		const rows, bins, orders = 12, 4, 4000
+		p, y := randomScores(rng, rows, 3)
+		gaps := make([]float64, bins)
+		for range orders {
+			order := rng.Perm(rows)
+			slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p[b], p[a]) })
+			for at, row := range order {
+				gaps[at*bins/rows] += (p[row] - float64(y[row])) / orders
+			}
+		}
+		var want float64
+		for _, gap := range gaps {
+			want += math.Abs(gap) / rows
+		}
+		if got := ECE(p, y, nil, bins); math.Abs(got-want) > 0.02 {
+			t.Errorf("ECE is %v, %v over many orders", got, want)
+		}
 	}
 }
