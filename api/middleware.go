@@ -3,7 +3,7 @@ package api
 import (
 	"context"
 	"errors"
-	"log/slog"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -90,17 +90,18 @@ func refuseBadText(next http.Handler) http.Handler {
 // recover answers for a handler that panicked.
 func (s *server) recover(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			v := recover()
-			if v == nil {
-				return
-			}
-			if v == http.ErrAbortHandler {
-				panic(v)
-			}
-			s.log.LogAttrs(r.Context(), slog.LevelError, "handler panicked", slog.Any("panic", v), slog.String("path", r.URL.Path))
-			writeProblem(w, &Problem{Status: http.StatusInternalServerError, Code: "internal", Detail: "something went wrong here; it was logged", Retryable: true})
-		}()
+		defer s.answerPanic(w, r)
 		next.ServeHTTP(w, r)
 	})
+}
+
+func (s *server) answerPanic(w http.ResponseWriter, r *http.Request) {
+	v := recover()
+	switch v {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(v)
+	default:
+		writeProblem(w, s.problem(r.Context(), fmt.Errorf("%s panicked: %v", r.URL.Path, v)))
+	}
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // A Problem is an error as a client sees it (RFC 9457).
-type Problem struct {
+type Problem struct { //nolint:errname // what RFC 9457 calls it
 	Type      string `json:"type" example:"about:blank" doc:"About:blank: the code says which problem it is"`
 	Title     string `json:"title" doc:"The HTTP status in words"`
 	Status    int    `json:"status" example:"400"`
@@ -104,8 +104,7 @@ var useProblems = sync.OnceFunc(func() {
 			p.Code = strings.ReplaceAll(strings.ToLower(http.StatusText(p.Status)), " ", "_")
 		}
 		for _, err := range errs {
-			var d *huma.ErrorDetail
-			if errors.As(err, &d) {
+			if d, ok := errors.AsType[*huma.ErrorDetail](err); ok {
 				_, p.Field, _ = strings.Cut(d.Location, ".")
 				p.Detail = d.Message
 				break

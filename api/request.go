@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,7 +75,7 @@ type options struct {
 
 // decimal is a number sent as text or as a number, kept to the digit. An
 // attribute's may be any text.
-type decimal string
+type decimal string //nolint:recvcheck // huma asks the value, json the pointer
 
 // UnmarshalJSONFrom reads it.
 func (d *decimal) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
@@ -124,7 +125,7 @@ func decode(body []byte) (*evaluationRequest, error) {
 	case errors.As(err, &semantic):
 		return nil, invalid(fieldOf(semantic.JSONPointer), "is a JSON %s, which does not fit here", semantic.JSONKind)
 	default:
-		return nil, &Problem{Status: 400, Code: "unreadable_body", Detail: "the body is not valid JSON: " + strings.TrimPrefix(err.Error(), "jsontext: ")}
+		return nil, &Problem{Status: http.StatusBadRequest, Code: "unreadable_body", Detail: "the body is not valid JSON: " + strings.TrimPrefix(err.Error(), "jsontext: ")}
 	}
 }
 

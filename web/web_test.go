@@ -5,6 +5,7 @@ package web_test
 
 import (
 	"encoding/xml"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -67,7 +68,7 @@ func (s *site) rank(code warehouse.Site, asOf time.Time, watermark store.Seq, ro
 func (s *site) get(path string, status int) string {
 	s.t.Helper()
 	w := httptest.NewRecorder()
-	s.h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+	s.h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 	if w.Code != status {
 		s.t.Fatalf("%s answers %d, want %d: %s", path, w.Code, status, w.Body)
 	}
@@ -97,7 +98,7 @@ func wellFormed(t *testing.T, path, page string) {
 	d.Entity = xml.HTMLEntity
 	for {
 		_, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return
 		}
 		if err != nil {
@@ -128,7 +129,7 @@ func keepsQuietOf(t *testing.T, page string, texts ...string) {
 func TestBeforeThereIsAnything(t *testing.T) {
 	s := start(t, noon)
 	w := httptest.NewRecorder()
-	s.h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	s.h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/queue" {
 		t.Errorf("/ answers %d to %q", w.Code, w.Header().Get("Location"))
 	}
@@ -137,7 +138,7 @@ func TestBeforeThereIsAnything(t *testing.T) {
 	keepsQuietOf(t, page, "<table", "<form")
 	for _, asset := range regexp.MustCompile(`/static/[^"]+`).FindAllString(page, -1) {
 		w := httptest.NewRecorder()
-		s.h.ServeHTTP(w, httptest.NewRequest("GET", asset, nil))
+		s.h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, asset, nil))
 		if w.Code != 200 || w.Body.Len() == 0 || !strings.Contains(w.Header().Get("Cache-Control"), "immutable") {
 			t.Errorf("%s answers %d with %d bytes, %v", asset, w.Code, w.Body.Len(), w.Header())
 		}

@@ -47,7 +47,7 @@ func ago(t, now time.Time, zone *time.Location) string {
 
 func minutes(m float64) string {
 	if m < 1 {
-		return "under a minute"
+		return "under 1 minute"
 	}
 	if n := int(math.Round(m)); n != 1 {
 		return fmt.Sprintf("%d minutes", n)
