@@ -86,8 +86,8 @@ func shuffled(rng *rand.Rand, events []warehouse.Event) []warehouse.Event {
 
 // everything returns every vector that the state can give at its front, by
 // the name of what it describes.
-func everything(t testing.TB, s *State, schemas ...Schema) map[string][]float32 {
-	t.Helper()
+func everything(tb testing.TB, s *State, schemas ...Schema) map[string][]float32 {
+	tb.Helper()
 	out := map[string][]float32{}
 	for i := range schemas {
 		schema := &schemas[i]

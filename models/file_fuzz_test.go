@@ -19,6 +19,7 @@ func FuzzReadJSON(f *testing.F)   { fuzzRead(f, "*.json") }
 func FuzzReadUBJSON(f *testing.F) { fuzzRead(f, "*.ubj") }
 
 func fuzzRead(f *testing.F, pattern string) {
+	f.Helper()
 	files, err := filepath.Glob(filepath.Join("testdata/xgboost", pattern))
 	if err != nil {
 		f.Fatal(err)
@@ -66,7 +67,7 @@ func use(t *testing.T, m *Model) {
 	got := make([]float32, 2)
 	m.Margins(x, got)
 	for i := range got {
-		if want := m.Margin(x.Row(i)); !sameFloat(got[i], want) && want == want { //nolint:staticcheck // NaN from overflow may differ
+		if want := m.Margin(x.Row(i)); !sameFloat(got[i], want) && want == want { // NaN from overflow may differ
 			t.Errorf("row %d: predictor says %v, the model %v", i, got[i], want)
 		}
 	}

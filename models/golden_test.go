@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,15 +35,15 @@ func (g golden) row(i int) []float32 {
 	return row
 }
 
-func readModel(t testing.TB, file string) *Model {
-	t.Helper()
+func readModel(tb testing.TB, file string) *Model {
+	tb.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	m, err := Read(bytes.NewReader(text))
 	if err != nil {
-		t.Fatalf("%s: %v", file, err)
+		tb.Fatalf("%s: %v", file, err)
 	}
 	return m
 }
@@ -71,6 +72,7 @@ func forEachGolden(t *testing.T, f func(t *testing.T, file string, g golden)) {
 
 func TestMarginsEqualXGBoostToTheBit(t *testing.T) {
 	forEachGolden(t, func(t *testing.T, file string, g golden) {
+		t.Helper()
 		m := readModel(t, file+".json")
 		for i, want := range g.Margins {
 			if got := m.Margin(g.row(i)); math.Float32bits(got) != math.Float32bits(want) {
@@ -86,11 +88,13 @@ func TestMarginsEqualXGBoostToTheBit(t *testing.T) {
 
 func TestContributionsEqualXGBoost(t *testing.T) {
 	forEachGolden(t, func(t *testing.T, file string, g golden) {
+		t.Helper()
 		m := readModel(t, file+".json")
 		e := NewExplainer(m)
 		phi := make([]float64, len(m.Features))
 		for i, want := range g.Contribs {
-			got := append(phi, e.Explain(g.row(i), phi))
+			bias := e.Explain(g.row(i), phi)
+			got := append(slices.Clone(phi), bias)
 			for f := range want {
 				if math.Abs(got[f]-want[f]) > 1e-5 {
 					t.Errorf("row %d, feature %d: contribution %v, XGBoost says %v", i, f, got[f], want[f])
@@ -102,6 +106,7 @@ func TestContributionsEqualXGBoost(t *testing.T) {
 
 func TestJSONAndUBJSONHoldTheSameModel(t *testing.T) {
 	forEachGolden(t, func(t *testing.T, file string, _ golden) {
+		t.Helper()
 		if diff := cmp.Diff(readModel(t, file+".json"), readModel(t, file+".ubj")); diff != "" {
 			t.Error(diff)
 		}

@@ -54,7 +54,7 @@ func impute(d Dataset, r *rand.Rand) (imputed, error) {
 func (s imputed) fill(row []float32) []float32 {
 	out := slices.Clone(row)
 	for f, x := range out {
-		if x != x { //nolint:staticcheck // NaN: missing
+		if x != x { // NaN: missing
 			out[f] = s.medians[f]
 		}
 	}
@@ -68,7 +68,7 @@ func medians(x Matrix) []float32 {
 	for f := range out {
 		values = values[:0]
 		for r := range x.Rows {
-			if v := x.Data[r*x.Cols+f]; v == v { //nolint:staticcheck // not NaN
+			if v := x.Data[r*x.Cols+f]; v == v { // not NaN
 				values = append(values, v)
 			}
 		}

@@ -69,7 +69,7 @@ func (t *Tree) leaf(row []float32) float32 {
 // goesLeft is the decision of an inner node.
 func (n *Node) goesLeft(x float32) bool {
 	switch {
-	case x != x: //nolint:staticcheck // NaN: missing
+	case x != x: // NaN: missing
 		return n.DefaultLeft
 	case n.Categories == nil:
 		return x < n.Threshold

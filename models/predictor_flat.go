@@ -81,7 +81,7 @@ func setKeys(keys []uint64, row []float32, l int) {
 	for f, x := range row {
 		k := uint64(floatKey(x)) << 32
 		missingRight, missingLeft := k, k
-		if x != x { //nolint:staticcheck // NaN: missing
+		if x != x { // NaN: missing
 			missingRight, missingLeft = math.MaxUint32<<32, 0
 		}
 		at := (*[2 * lockstep]uint64)(keys[2*lockstep*f:])

@@ -6,17 +6,27 @@ import (
 	"time"
 )
 
-// Names of things on the floor. Each is the code that the sending system uses.
+// The names of things on the floor: each is the code that the sending system
+// uses.
 type (
-	Source   string // sending system
-	Site     string
-	SKU      string
+	// Source is a sending system.
+	Source string
+	// Site is a warehouse.
+	Site string
+	// SKU is an article.
+	SKU string
+	// Location is a place within a site.
 	Location string
-	Load     string // inbound load (ASN)
-	Line     string // line of a load
+	// Load is an inbound load (ASN).
+	Load string
+	// Line is a line of a load.
+	Line string
+	// Supplier sends loads.
 	Supplier string
-	Carrier  string
-	User     string // a pseudonym is fine
+	// Carrier brings them.
+	Carrier string
+	// User is whoever did it; a pseudonym is fine.
+	User string
 )
 
 // Main is the location of a site that does not track locations.

@@ -40,7 +40,7 @@ func readModel(name string) (*models.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	m, err := models.Read(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)

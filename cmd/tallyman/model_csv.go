@@ -22,7 +22,7 @@ func readCSV(file string, start func(header []string) error, row func(line int, 
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	var text io.Reader = bufio.NewReaderSize(f, 1<<20)
 	if strings.HasSuffix(file, ".gz") {
 		if text, err = gzip.NewReader(text); err != nil {
@@ -86,7 +86,7 @@ func number(cell string) (x float32, ok bool, err error) {
 	case errors.Is(err, strconv.ErrRange) || err == nil && math.IsInf(v, 0):
 		return 0, false, fmt.Errorf("%q is not a finite 32-bit number; leave the cell blank if the value is missing", cell)
 	case err != nil || math.IsNaN(v):
-		return 0, false, nil
+		return 0, false, nil //nolint:nilerr // text is no error
 	}
 	return float32(v), true, nil
 }

@@ -219,7 +219,7 @@ func (r *fitReport) measure(p []float64, labels []float32) {
 }
 
 // write writes the report as JSON; a metric that one class leaves undefined is -1.
-func (r fitReport) write(w io.Writer) error {
+func (r *fitReport) write(w io.Writer) error {
 	for _, v := range []*float64{&r.AUC, &r.AveragePrecision} {
 		if math.IsNaN(*v) {
 			*v = -1
@@ -230,7 +230,7 @@ func (r fitReport) write(w io.Writer) error {
 	return e.Encode(r)
 }
 
-func (r fitReport) print(w io.Writer) error {
+func (r *fitReport) print(w io.Writer) error {
 	_, err := fmt.Fprintf(w, `%d trees on %d rows of %d features in %.2f s
 measured on %s (%d):
   AUC %.4f  average precision %.4f  log loss %.5f  Brier %.5f  ECE %.4f

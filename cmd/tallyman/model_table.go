@@ -194,7 +194,7 @@ func placeFeatures(header, features []string, label int) ([]int, error) {
 	from := make([]int, len(features))
 	unnamed := !slices.Contains(header, features[0]) && features[0] == "f0"
 	if unnamed {
-		from = from[:0]
+		from = nil
 		for c := range header {
 			if c != label {
 				from = append(from, c)

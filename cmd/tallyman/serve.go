@@ -24,7 +24,7 @@ type serveCmd struct {
 }
 
 // Help explains the command at length.
-func (serveCmd) Help() string {
+func (*serveCmd) Help() string {
 	return `Runs API, pages and ranking. The WMS posts events to /v1/events and asks for the
 risk of a load at /v1/risk-evaluations with an API key ("tallyman key add");
 supervisors open /queue. Any number of processes may share one --database-url.`
