@@ -105,7 +105,7 @@ func TestContributionsEqualXGBoost(t *testing.T) {
 }
 
 func TestJSONAndUBJSONHoldTheSameModel(t *testing.T) {
-	forEachGolden(t, func(t *testing.T, file string, _ golden) {
+	forEachGolden(t, func(t *testing.T, file string, g golden) {
 		t.Helper()
 		if diff := cmp.Diff(readModel(t, file+".json"), readModel(t, file+".ubj")); diff != "" {
 			t.Error(diff)
@@ -114,7 +114,8 @@ func TestJSONAndUBJSONHoldTheSameModel(t *testing.T) {
 }
 
 func TestWhatIsWrittenReadsBackEqual(t *testing.T) {
-	forEachGolden(t, func(t *testing.T, file string, _ golden) {
+	forEachGolden(t, func(t *testing.T, file string, g golden) {
+		t.Helper()
 		m := readModel(t, file+".json")
 		m.Calibrator = Beta{A: 1.25, B: 0.5, C: -0.125}
 		var j, u bytes.Buffer

@@ -96,7 +96,7 @@ func (c categoricalFeatures) setKeys(keys []mixedKey, row []float32, l int) {
 		at := (*[2 * lockstep]mixedKey)(keys[2*lockstep*f:])
 		missingRight, missingLeft := mixedKey{0, math.MaxUint64}, mixedKey{}
 		switch {
-		case v != v: //nolint:staticcheck // NaN: missing
+		case v != v: // NaN: missing
 		case !c[f]:
 			missingRight = mixedKey{math.MaxUint64, uint64(floatKey(v))}
 			missingLeft = missingRight

@@ -27,7 +27,7 @@ func (m *Regression) expand(row []float32, terms []float64) {
 	for f := range m.columns {
 		c, x := &m.columns[f], row[f]
 		switch {
-		case x != x: //nolint:staticcheck // NaN: missing
+		case x != x: // NaN: missing
 			if c.missing {
 				terms[at+c.terms()-1] = 1
 			}

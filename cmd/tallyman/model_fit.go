@@ -83,6 +83,7 @@ func (c *modelFitCmd) Run(ctx context.Context, k *kong.Context) error {
 	if err != nil {
 		return err
 	}
+	treesDone(os.Stderr)
 	report := fitReport{
 		FitSeconds: time.Since(started).Seconds(), BestIteration: fitted.BestIteration,
 		Rows: train.X.Rows, Features: len(features), MeasuredOn: measuredOn,
@@ -197,15 +198,16 @@ func (c *modelFitCmd) calibrate(m *models.Model, d models.Dataset) error {
 func treeProgress(f *os.File, trees int) func(models.Round) {
 	w := newProgress(f, "trees").w
 	return func(r models.Round) {
-		fmt.Fprintf(w, "\rtree %d of at most %d", r.Tree, trees)
+		line := fmt.Sprintf("\rtree %d of at most %d", r.Tree, trees)
 		if !math.IsNaN(r.ValidLoss) {
-			fmt.Fprintf(w, ", loss on later rows %.5f", r.ValidLoss)
+			line += fmt.Sprintf(", loss on later rows %.5f", r.ValidLoss)
 		}
-		if r.Tree == trees {
-			fmt.Fprintln(w)
-		}
+		_, _ = io.WriteString(w, line) // a terminal that is gone is no reason to stop
 	}
 }
+
+// treesDone ends the line of treeProgress.
+func treesDone(f *os.File) { _, _ = io.WriteString(newProgress(f, "trees").w, "\n") }
 
 const eceBins = 20
 

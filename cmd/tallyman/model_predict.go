@@ -88,7 +88,7 @@ func (x *explanation) reasons(row []float32) []string {
 func (x *explanation) value(feature int, v float32) string {
 	texts, ok := x.schema.Categories[x.features[feature]]
 	switch {
-	case v != v: //nolint:staticcheck // NaN: missing
+	case v != v: // NaN: missing
 		return "missing"
 	case ok && int(v) < len(texts):
 		return texts[int(v)]

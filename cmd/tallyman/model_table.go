@@ -191,10 +191,9 @@ func (s tableSchema) read(file string, features []string, kinds []models.Kind, w
 // placeFeatures finds the column of each feature, by name; a model that has
 // none (f0, f1, …) takes the columns in order.
 func placeFeatures(header, features []string, label int) ([]int, error) {
-	from := make([]int, len(features))
+	var from []int
 	unnamed := !slices.Contains(header, features[0]) && features[0] == "f0"
 	if unnamed {
-		from = nil
 		for c := range header {
 			if c != label {
 				from = append(from, c)
@@ -205,10 +204,12 @@ func placeFeatures(header, features []string, label int) ([]int, error) {
 		}
 		return from, nil
 	}
-	for i, name := range features {
-		if from[i] = slices.Index(header, name); from[i] < 0 {
+	for _, name := range features {
+		column := slices.Index(header, name)
+		if column < 0 {
 			return nil, fmt.Errorf("no column %q, which the model needs; there are %s", name, strings.Join(header, ", "))
 		}
+		from = append(from, column)
 	}
 	return from, nil
 }
