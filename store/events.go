@@ -33,7 +33,8 @@ func (db *DB) Watermark(ctx context.Context) (Seq, error) {
 // order, and ends with fn's first error. The event is fn's only during the
 // call, its texts for ever.
 func (db *DB) Events(ctx context.Context, after, until Seq, fn func(*Recorded) error) error {
-	err := db.stream(ctx, fn, `
+	// Planning for hundreds of partitions takes longer than reading a few events.
+	err := db.stream(ctx, fn, "force_generic_plan", `
 		select `+eventColumns+`
 		from event
 		where seq > $1 and seq <= $2
@@ -48,7 +49,7 @@ func (db *DB) Events(ctx context.Context, after, until Seq, fn func(*Recorded) e
 // sites, all sites when none is named, in the order (OccurredAt, Seq), like
 // [DB.Events].
 func (db *DB) EventsByTime(ctx context.Context, from, to time.Time, sites []warehouse.Site, fn func(*Recorded) error) error {
-	err := db.stream(ctx, fn, `
+	err := db.stream(ctx, fn, "auto", `
 		select `+eventColumns+`
 		from event
 		where occurred_at >= $1 and occurred_at < $2
@@ -61,9 +62,11 @@ func (db *DB) EventsByTime(ctx context.Context, from, to time.Time, sites []ware
 }
 
 // stream runs a query of [eventColumns] for as long as it takes.
-func (db *DB) stream(ctx context.Context, fn func(*Recorded) error, query string, args ...any) error {
+func (db *DB) stream(ctx context.Context, fn func(*Recorded) error, planning, query string, args ...any) error {
 	return pgx.BeginTxFunc(ctx, db.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `set local statement_timeout = 0`); err != nil {
+		_, err := tx.Exec(ctx, `
+			select set_config('statement_timeout', '0', true), set_config('plan_cache_mode', $1, true)`, planning)
+		if err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, query, append([]any{pgx.QueryResultFormats{pgx.BinaryFormatCode}}, args...)...)

@@ -59,6 +59,7 @@ func read(t *testing.T, db *store.DB, id store.RankingID, f store.QueueFilter, a
 }
 
 func queueDB(t *testing.T) (*store.DB, string) {
+	t.Helper()
 	dsn := storetest.DSN(t)
 	db := open(t, dsn)
 	ingest(t, db, count("e", "DC-1", 1))

@@ -52,40 +52,40 @@ func Main(m *testing.M) {
 }
 
 // DB returns a database of the test's own, empty but for the schema.
-func DB(t testing.TB) *store.DB {
-	t.Helper()
-	db, err := store.Open(t.Context(), DSN(t))
+func DB(tb testing.TB) *store.DB {
+	tb.Helper()
+	db, err := store.Open(tb.Context(), DSN(tb))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(db.Close)
+	tb.Cleanup(db.Close)
 	return db
 }
 
 // DSN returns the address of such a database. It is gone when the tests are over.
-func DSN(t testing.TB) string {
-	t.Helper()
+func DSN(tb testing.TB) string {
+	tb.Helper()
 	if !hasMain {
-		t.Fatal("the package's TestMain must call storetest.Main")
+		tb.Fatal("the package's TestMain must call storetest.Main")
 	}
 	if testing.Short() {
-		t.Skip("needs PostgreSQL, which -short leaves out")
+		tb.Skip("needs PostgreSQL, which -short leaves out")
 	}
 	if err := start(); err != nil {
-		t.Fatalf("no PostgreSQL for tests (-short leaves them out): %v", err)
+		tb.Fatalf("no PostgreSQL for tests (-short leaves them out): %v", err)
 	}
 	name := newName("test")
-	err := running.exec(t.Context(), fmt.Sprintf(`create database %s template %s`, name, running.template))
+	err := running.exec(tb.Context(), fmt.Sprintf(`create database %s template %s`, name, running.template))
 	if err != nil {
-		t.Fatalf("create a test database: %v", err)
+		tb.Fatalf("create a test database: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if running.local != nil {
 			return // goes with its server, which is quicker
 		}
-		ctx := context.WithoutCancel(t.Context())
+		ctx := context.WithoutCancel(tb.Context())
 		if err := running.exec(ctx, fmt.Sprintf(`drop database %s with (force)`, name)); err != nil {
-			t.Errorf("drop the test database: %v", err)
+			tb.Errorf("drop the test database: %v", err)
 		}
 	})
 	return withDatabase(running.dsn, name)
