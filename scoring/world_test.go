@@ -28,11 +28,11 @@ var simulated = sync.OnceValues(func() ([]warehouse.Event, error) {
 	return slices.Collect(w.Events()), nil
 })
 
-func world(t testing.TB) []warehouse.Event {
-	t.Helper()
+func world(tb testing.TB) []warehouse.Event {
+	tb.Helper()
 	events, err := simulated()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return slices.Clone(events)
 }
@@ -45,29 +45,29 @@ var fitted = map[Outcome]*Scorer{}
 
 // trained returns an engine that knows the world, with a model in force for
 // every outcome.
-func trained(t testing.TB, events []warehouse.Event) *Engine {
-	t.Helper()
-	e := untrained(t, events)
+func trained(tb testing.TB, events []warehouse.Event) *Engine {
+	tb.Helper()
+	e := untrained(tb, events)
 	for i, outcome := range outcomes {
 		if fitted[outcome] == nil {
-			fitted[outcome] = fit(t, events, outcome)
+			fitted[outcome] = fit(tb, events, outcome)
 		}
 		e.Adopt(outcome, int64(i+1), fitted[outcome])
 	}
 	return e
 }
 
-func untrained(t testing.TB, events []warehouse.Event) *Engine {
-	t.Helper()
+func untrained(tb testing.TB, events []warehouse.Event) *Engine {
+	tb.Helper()
 	e := NewEngine(features.NewState())
 	if err := e.Fold(events, int64(len(events)), now); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return e
 }
 
-func fit(t testing.TB, events []warehouse.Event, outcome Outcome) *Scorer {
-	t.Helper()
+func fit(tb testing.TB, events []warehouse.Event, outcome Outcome) *Scorer {
+	tb.Helper()
 	state := features.NewState()
 	var facts []features.Fact
 	for i := range events {
@@ -81,7 +81,7 @@ func fit(t testing.TB, events []warehouse.Event, outcome Outcome) *Scorer {
 	schema := state.WithAttrs(subject, facts)
 	examples, err := state.Replay(context.Background(), facts, &schema, 1)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	d := models.Dataset{Names: schema.Names(), X: models.Matrix{Cols: schema.Width()}}
 	for i := range d.Names {
@@ -119,11 +119,11 @@ func fit(t testing.TB, events []warehouse.Event, outcome Outcome) *Scorer {
 	}
 	m, _, err := models.Fit(context.Background(), d, nil, p, nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	s, err := NewScorer(outcome, &schema, m)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }

@@ -19,20 +19,20 @@ import (
 
 // realEvents reads reference data, or skips the test where it is not beside
 // the checkout.
-func realEvents(t testing.TB, name string) []warehouse.Event {
-	t.Helper()
+func realEvents(tb testing.TB, name string) []warehouse.Event {
+	tb.Helper()
 	dir := os.Getenv("TALLYMAN_DATA")
 	if dir == "" {
 		dir = "../../shared/data"
 	}
 	f, err := os.Open(filepath.Join(dir, name))
 	if err != nil {
-		t.Skipf("reference data is not here (set TALLYMAN_DATA): %v", err)
+		tb.Skipf("reference data is not here (set TALLYMAN_DATA): %v", err)
 	}
 	defer f.Close()
 	r, err := warehouse.NewReader(f, warehouse.ReadOptions{Source: "test", Now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var events []warehouse.Event
 	for {
@@ -41,7 +41,7 @@ func realEvents(t testing.TB, name string) []warehouse.Event {
 			return events
 		}
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		events = append(events, e)
 	}

@@ -13,8 +13,8 @@ import (
 )
 
 // readAll drains a reader; a final error ends it.
-func readAll(t testing.TB, input string, opt ReadOptions) (events []Event, refusals []*Refusal, final error) {
-	t.Helper()
+func readAll(tb testing.TB, input string, opt ReadOptions) (events []Event, refusals []*Refusal, final error) {
+	tb.Helper()
 	if opt.Now.IsZero() {
 		opt.Now = testNow
 	}
