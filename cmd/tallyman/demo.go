@@ -72,6 +72,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if err := c.announce(ctx, db, listener.Addr().String(), ready); err != nil {
 		return err
 	}
+	defer func() { _ = os.Remove(ready) }()
 	err = serve(ctx, listener, db, engine, log)
 	say("stopped; the data is kept in " + c.Dir)
 	return err

@@ -1,0 +1,216 @@
+// Package e2e tests the built program as a process: what a user starts, kills
+// and asks.
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// program builds the program once for all tests.
+func program(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "tallyman")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./cmd/tallyman")
+	build.Dir, build.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return bin
+}
+
+type ready struct {
+	URL    string          `json:"url"`
+	APIKey string          `json:"api_key"`
+	Sites  []string        `json:"sites"`
+	Sample json.RawMessage `json:"sample"`
+}
+
+// start runs a small demo and returns when it is ready; stop ends it with an
+// interrupt and fails the test where it does not end well.
+func start(t *testing.T, bin, dir string) (r ready, stop func()) {
+	t.Helper()
+	var log bytes.Buffer
+	demo := exec.Command(bin, "demo", "--dir", dir, "--listen", "127.0.0.1:0", "--sites", "2", "--skus", "120", "--days", "120")
+	demo.Stdout, demo.Stderr = &log, &log
+	demo.Env = append(os.Environ(), "DATABASE_URL=")
+	if err := demo.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- demo.Wait() }()
+	file := filepath.Join(dir, "demo.json")
+	for {
+		if text, err := os.ReadFile(file); err == nil {
+			if err := json.Unmarshal(text, &r); err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+		select {
+		case err := <-ended:
+			t.Fatalf("the demo ended: %v\n%s", err, log.String())
+		case <-t.Context().Done():
+			t.Fatal(t.Context().Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return r, func() {
+		t.Helper()
+		_ = demo.Process.Signal(syscall.SIGINT)
+		if err := <-ended; err != nil {
+			t.Errorf("the demo stopped with %v\n%s", err, log.String())
+		}
+	}
+}
+
+// ask sends the risk call and returns status and body.
+func (r *ready) ask(t *testing.T, key string, body []byte) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.URL+"/v1/risk-evaluations", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+r.APIKey)
+	req.Header.Set("Idempotency-Key", key)
+	req.Header.Set("Content-Type", "application/json")
+	return do(t, req)
+}
+
+func (r *ready) get(t *testing.T, path string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.URL+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+r.APIKey)
+	return do(t, req)
+}
+
+func do(t *testing.T, req *http.Request) (int, string) {
+	t.Helper()
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(text)
+}
+
+// A newcomer starts the demo, asks, looks, stops it and starts it again.
+func TestDemo(t *testing.T) {
+	bin, dir := program(t), t.TempDir()
+	r, stop := start(t, bin, dir)
+	status, answer := r.ask(t, "one", r.Sample)
+	if status != http.StatusOK || !strings.Contains(answer, `"recommended_action"`) {
+		t.Fatalf("risk call: %d %s", status, answer)
+	}
+	if _, again := r.ask(t, "one", r.Sample); again != answer {
+		t.Errorf("the same key gave other bytes:\n%s\n%s", answer, again)
+	}
+	if status, text := r.ask(t, "one", []byte(strings.Replace(string(r.Sample), `"references"`, `"options": {"top_reasons": 1}, "references"`, 1))); status != http.StatusUnprocessableEntity {
+		t.Errorf("another body under the same key: %d %s", status, text)
+	}
+	status, text := r.ask(t, "two", []byte(fortyUnknownLines()))
+	if status != http.StatusOK || !strings.Contains(text, `"sku_history"`) || strings.Count(text, `"line":`) != 40 {
+		t.Errorf("forty unknown lines at an unknown site: %d %.300s", status, text)
+	}
+	if status, text := r.get(t, "/v1/count-queue?limit=5&site="+r.Sites[0]); status != http.StatusOK || strings.Count(text, `"proposed"`) != 5 {
+		t.Errorf("queue: %d %.300s", status, text)
+	}
+	if status, text := r.get(t, "/queue?site="+r.Sites[1]); status != http.StatusOK || !strings.Contains(text, "What to count at "+r.Sites[1]) {
+		t.Errorf("page: %d %.300s", status, text)
+	}
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/openapi.json"} {
+		if status, _ := r.get(t, path); status != http.StatusOK {
+			t.Errorf("%s: %d", path, status)
+		}
+	}
+	stop()
+	r, stop = start(t, bin, dir)
+	if status, again := r.ask(t, "three", r.Sample); status != http.StatusOK {
+		t.Errorf("after a restart: %d %s", status, again)
+	}
+	stop()
+}
+
+func fortyUnknownLines() string {
+	lines := make([]string, 40)
+	for i := range lines {
+		lines[i] = fmt.Sprintf(`{"line":"%d","sku":"NEVER-%d","qty_asn":"12"}`, i+1, i)
+	}
+	return `{"kind":"inbound_load","site":"NOWHERE","occurred_at":"2026-01-02T03:04:05Z","references":{"asn":"NONE"},"parties":{"supplier":"NOBODY"},"lines":[` + strings.Join(lines, ",") + `]}`
+}
+
+// Killed in the middle of an import, the program imports the rest when it is
+// started again, and every event is there exactly once.
+func TestKilledImport(t *testing.T) {
+	bin, dir := program(t), t.TempDir()
+	events := filepath.Join(dir, "events.ndjson")
+	run(t, bin, "simulate", "--sites", "2", "--skus", "150", "--days", "150", "--end", "2026-06-30", "--out", events)
+	text, err := os.ReadFile(events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := bytes.Count(text, []byte("\n"))
+	importing := []string{"import", "--dir", filepath.Join(dir, "data"), "--source", "wms", "--refused", filepath.Join(dir, "refused.csv")}
+
+	// The first half comes through a pipe that stays open, so that the program
+	// is certainly in the middle when it is killed.
+	killed := exec.Command(bin, importing...)
+	killed.Env = append(os.Environ(), "DATABASE_URL=")
+	in, err := killed.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := killed.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.Write(text[:len(text)/2]); err != nil {
+		t.Fatal(err)
+	}
+	_ = killed.Process.Kill()
+	_ = killed.Wait()
+
+	out := run(t, bin, append(importing, events)...)
+	var accepted, duplicate, refused int
+	if _, err := fmt.Sscanf(out, "%d accepted, %d duplicate, %d refused", &accepted, &duplicate, &refused); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if accepted+duplicate != total || refused != 0 {
+		t.Errorf("%s of %d events", out, total)
+	}
+	if again := run(t, bin, append(importing, events)...); !strings.HasPrefix(again, fmt.Sprintf("0 accepted, %d duplicate, 0 refused", total)) {
+		t.Errorf("a third import: %s", again)
+	}
+}
+
+func run(t *testing.T, bin string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, bin, args...)
+	cmd.Env = append(os.Environ(), "DATABASE_URL=")
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("tallyman %s: %v\n%s%s", strings.Join(args, " "), err, out, log.String())
+	}
+	return string(out)
+}
