@@ -51,7 +51,8 @@ func (c *serveCmd) Run(ctx context.Context) error {
 }
 
 // serve answers requests, follows events and ranks until ctx ends, and returns
-// when everything has stopped.
+// when everything has stopped. That ctx ended is no error, also where it ended
+// while something was still starting.
 func serve(ctx context.Context, listener net.Listener, db *store.DB, engine *scoring.Engine, log *slog.Logger) error {
 	mux := http.NewServeMux()
 	answers := api.New(db, engine, time.Now, log)
@@ -63,6 +64,7 @@ func serve(ctx context.Context, listener net.Listener, db *store.DB, engine *sco
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 60 * time.Second, WriteTimeout: 60 * time.Second,
 		IdleTimeout: 60 * time.Second, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
+	interrupted := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -81,5 +83,9 @@ func serve(ctx context.Context, listener net.Listener, db *store.DB, engine *sco
 		return nil
 	})
 	group.Go(func() error { return jobs.Work(ctx, db, engine, time.Now, log) })
-	return group.Wait()
+	err := group.Wait()
+	if interrupted.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
