@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"tallyman/features"
+	"tallyman/guardrails"
 	"tallyman/scoring"
 	"tallyman/store"
 	"tallyman/warehouse"
@@ -76,8 +77,8 @@ type reason struct {
 }
 
 type workflow struct {
-	StepID store.StepID `json:"step_id" example:"st_0123456789abcdefghijklmnop"`
-	Type   string       `json:"type" enum:"verify_load"`
+	StepID guardrails.StepID `json:"step_id" example:"st_0123456789abcdefghijklmnop"`
+	Type   string            `json:"type" enum:"verify_load"`
 }
 
 type versions struct {
@@ -161,7 +162,7 @@ func fingerprint(body []byte) [sha256.Size]byte {
 // save keeps the evaluation and returns the bytes to send. A verification that
 // people have taken up already is named instead of a new one.
 func (s *server) save(ctx context.Context, answer *evaluationAnswer, e *store.Evaluation, by store.Asker) ([]byte, error) {
-	var verify *store.StepID
+	var verify *guardrails.StepID
 	if answer.Action == scoring.Verify && e.Load != "" {
 		id := store.NewStepID()
 		verify, answer.Workflow = &id, &workflow{id, "verify_load"}

@@ -34,23 +34,23 @@ type queueAnswer struct {
 }
 
 type position struct {
-	Rank           int                  `json:"rank"`
-	Location       warehouse.Location   `json:"location"`
-	SKU            warehouse.SKU        `json:"sku"`
-	Zone           string               `json:"zone"`
-	Class          string               `json:"class"`
-	Score          float64              `json:"score" doc:"Calibrated probability that the count differs from book beyond the tolerance"`
-	Size           float64              `json:"size" doc:"Expected units of variance, if there is one"`
-	ExpectedLoss   *money               `json:"expected_loss,omitempty" doc:"Left out when no cost is known"`
-	Minutes        float64              `json:"minutes" doc:"That counting takes"`
-	ValuePerMinute float64              `json:"value_per_minute" doc:"Expected loss found per minute of counting, in major units"`
-	LastCountAt    *time.Time           `json:"last_count_at" nullable:"true" doc:"Null when never counted"`
-	Book           *string              `json:"book" nullable:"true" doc:"Decimal in base units; null when unknown"`
-	Reasons        []reason             `json:"reasons"`
-	Control        bool                 `json:"control" doc:"Drawn at random, to measure by"`
-	Propensity     float64              `json:"propensity" doc:"Probability with which the position came to be in the queue"`
-	StepID         store.StepID         `json:"step_id" doc:"The step that waits for a human"`
-	StepState      guardrails.StepState `json:"step_state" enum:"proposed,open,claimed,changes_requested,approved,rejected,withdrawn,expired,superseded"`
+	Rank           int                `json:"rank"`
+	Location       warehouse.Location `json:"location"`
+	SKU            warehouse.SKU      `json:"sku"`
+	Zone           string             `json:"zone"`
+	Class          string             `json:"class"`
+	Score          float64            `json:"score" doc:"Calibrated probability that the count differs from book beyond the tolerance"`
+	Size           float64            `json:"size" doc:"Expected units of variance, if there is one"`
+	ExpectedLoss   *money             `json:"expected_loss,omitempty" doc:"Left out when no cost is known"`
+	Minutes        float64            `json:"minutes" doc:"That counting takes"`
+	ValuePerMinute float64            `json:"value_per_minute" doc:"Expected loss found per minute of counting, in major units"`
+	LastCountAt    *time.Time         `json:"last_count_at" nullable:"true" doc:"Null when never counted"`
+	Book           *string            `json:"book" nullable:"true" doc:"Decimal in base units; null when unknown"`
+	Reasons        []reason           `json:"reasons"`
+	Control        bool               `json:"control" doc:"Drawn at random, to measure by"`
+	Propensity     float64            `json:"propensity" doc:"Probability with which the position came to be in the queue"`
+	StepID         guardrails.StepID  `json:"step_id" doc:"The step that waits for a human"`
+	StepState      guardrails.State   `json:"step_state" enum:"blocked,pending,changes_requested,approved,executing,unknown,failed,compensating,compensation_failed,succeeded,compensated,rejected,withdrawn,expired,superseded,invalidated"`
 }
 
 type sitesResponse struct{ Body sitesAnswer }

@@ -1,16 +1,8 @@
 // Package guardrails says what may be done: the closed set of actions that a
-// recommendation can ask for, and the life of the workflow step behind each,
-// which waits for a human. It is pure: no I/O, no clock, no storage.
+// recommendation can ask for, what each requires of humans, and the life of the
+// workflow step that waits for them. [Decide] is the one function that moves a
+// step; nothing reaches another system except as the execution of a step that
+// it let through. The package is pure: no I/O, no clock, no storage. Whoever
+// calls it holds the step's row locked and has read the database's clock after
+// taking the lock.
 package guardrails
-
-// Action is what a recommendation asks for.
-type Action string
-
-// The actions.
-const (
-	CountPosition Action = "count_position" // count one SKU at one location
-	VerifyLoad    Action = "verify_load"    // check an inbound load a second time
-)
-
-// Actions lists every action.
-var Actions = []Action{CountPosition, VerifyLoad}

@@ -1,94 +1,232 @@
 package guardrails
 
 import (
-	"errors"
 	"fmt"
+	"slices"
+	"time"
+
+	"tallyman/warehouse"
 )
 
-// StepState is where a workflow step stands. Execution has states of its own.
-type StepState string
+// State is where a workflow step stands.
+type State string
 
 // The states of a step.
 const (
-	Proposed         StepState = "proposed" // by a model; nobody has looked at it yet
-	Open             StepState = "open"     // released to the people who may take it
-	Claimed          StepState = "claimed"  // somebody works on it
-	ChangesRequested StepState = "changes_requested"
-	Approved         StepState = "approved"
-	Rejected         StepState = "rejected"
-	Withdrawn        StepState = "withdrawn"
-	Expired          StepState = "expired" // silence is not consent
-	Superseded       StepState = "superseded"
+	Blocked            State = "blocked"             // the policy could not be evaluated; nothing weaker is tried
+	Pending            State = "pending"             // waits for humans
+	ChangesRequested   State = "changes_requested"   // waits for a better recommendation
+	Approved           State = "approved"            // waits to be sent
+	Executing          State = "executing"           // is being sent, or will be again
+	Unknown            State = "unknown"             // sent, and nobody knows whether it was applied
+	Failed             State = "failed"              // refused for good, or too often; a human must look
+	Compensating       State = "compensating"        // what was applied is taken back
+	CompensationFailed State = "compensation_failed" // and could not be; a human must look
+	Succeeded          State = "succeeded"
+	Compensated        State = "compensated"
+	Rejected           State = "rejected"
+	Withdrawn          State = "withdrawn"
+	Expired            State = "expired" // silence is not consent
+	Superseded         State = "superseded"
+	Invalidated        State = "invalidated" // approved, and no longer true when it was to be sent
 )
 
-// StepStates lists every state, the live ones first.
-var StepStates = []StepState{
-	Proposed, Open, Claimed, ChangesRequested,
-	Approved, Rejected, Withdrawn, Expired, Superseded,
+// States lists every state, the live ones first.
+var States = []State{
+	Blocked, Pending, ChangesRequested, Approved, Executing, Unknown, Failed, Compensating, CompensationFailed,
+	Succeeded, Compensated, Rejected, Withdrawn, Expired, Superseded, Invalidated,
 }
 
-// Live reports whether the step still waits for something. There is at most one
-// live step for an action on a subject.
-func (s StepState) Live() bool {
+// Live reports whether something can still happen to the step. There is at most
+// one live step for an action on a subject.
+func (s State) Live() bool {
 	switch s {
-	case Proposed, Open, Claimed, ChangesRequested:
+	case Blocked, Pending, ChangesRequested, Approved, Executing, Unknown, Failed, Compensating, CompensationFailed:
 		return true
-	case Approved, Rejected, Withdrawn, Expired, Superseded:
+	case Succeeded, Compensated, Rejected, Withdrawn, Expired, Superseded, Invalidated:
 		return false
 	}
 	return false
 }
 
-// StepEvent is what happens to a step.
-type StepEvent string
+// Event is what happens to a step. Each one is an entry of the audit log.
+type Event string
 
 // The events of a step.
 const (
-	Release        StepEvent = "release"
-	Claim          StepEvent = "claim"
-	RequestChanges StepEvent = "request_changes"
-	Approve        StepEvent = "approve"
-	Reject         StepEvent = "reject"
-	Withdraw       StepEvent = "withdraw"
-	Expire         StepEvent = "expire"
-	Supersede      StepEvent = "supersede" // by a newer proposal; what people have touched stays
+	Proposed           Event = "proposed"
+	ProposedBlocked    Event = "proposed_blocked"
+	Unblocked          Event = "unblocked"
+	ApprovalGiven      Event = "approval_given" // and more are needed
+	Authorised         Event = "authorised"     // by the last approval needed
+	RejectionGiven     Event = "rejected"
+	ChangesAsked       Event = "changes_requested"
+	Reassigned         Event = "reassigned"
+	Escalated          Event = "escalated"
+	Tightened          Event = "tightened" // by a stricter policy; approvals so far are void
+	WithdrawnBy        Event = "withdrawn"
+	ExpiredUnheard     Event = "expired"
+	SupersededBy       Event = "superseded"
+	Dispatched         Event = "dispatched"
+	FoundInvalid       Event = "invalidated"
+	Retried            Event = "retried"
+	Confirmed          Event = "confirmed"
+	Lost               Event = "lost"
+	GaveUp             Event = "gave_up"
+	Replayed           Event = "replayed"
+	CompensationBegun  Event = "compensation_begun"
+	CompensationDone   Event = "compensation_done"
+	CompensationGaveUp Event = "compensation_gave_up"
+	Resolved           Event = "resolved" // by hand, at the target
 )
 
-// StepEvents lists every event.
-var StepEvents = []StepEvent{Release, Claim, RequestChanges, Approve, Reject, Withdraw, Expire, Supersede}
+// Events lists every event.
+var Events = []Event{
+	Proposed, ProposedBlocked, Unblocked, ApprovalGiven, Authorised, RejectionGiven, ChangesAsked, Reassigned, Escalated, Tightened,
+	WithdrawnBy, ExpiredUnheard, SupersededBy, Dispatched, FoundInvalid, Retried, Confirmed, Lost, GaveUp, Replayed,
+	CompensationBegun, CompensationDone, CompensationGaveUp, Resolved,
+}
 
-// ErrTransition reports an event that the state of a step does not allow.
-var ErrTransition = errors.New("not allowed in this state")
+// arc is one row of the state machine.
+type arc struct {
+	from  State // "" before the step exists
+	event Event
+	to    State
+}
 
-// After returns the state that follows from the event. Events that do not fit
-// the state are errors that wrap [ErrTransition], and leave it as it is.
-func (s StepState) After(e StepEvent) (StepState, error) {
-	refused := fmt.Errorf("%s a step that is %s: %w", e, s, ErrTransition)
-	if !s.Live() {
-		return s, refused
+// arcs is the state machine: what is not in it cannot happen.
+var arcs = []arc{
+	{"", Proposed, Pending},
+	{"", ProposedBlocked, Blocked},
+	{Blocked, Unblocked, Pending},
+	{Blocked, WithdrawnBy, Withdrawn},
+	{Blocked, ExpiredUnheard, Expired},
+	{Blocked, SupersededBy, Superseded},
+	{Pending, ApprovalGiven, Pending},
+	{Pending, Authorised, Approved},
+	{Pending, RejectionGiven, Rejected},
+	{Pending, ChangesAsked, ChangesRequested},
+	{Pending, Reassigned, Pending},
+	{Pending, Escalated, Pending},
+	{Pending, Tightened, Pending},
+	{Pending, WithdrawnBy, Withdrawn},
+	{Pending, ExpiredUnheard, Expired},
+	{Pending, SupersededBy, Superseded},
+	{ChangesRequested, Reassigned, ChangesRequested},
+	{ChangesRequested, RejectionGiven, Rejected},
+	{ChangesRequested, WithdrawnBy, Withdrawn},
+	{ChangesRequested, ExpiredUnheard, Expired},
+	{ChangesRequested, SupersededBy, Superseded},
+	{Approved, WithdrawnBy, Withdrawn},
+	{Approved, Dispatched, Executing},
+	{Approved, FoundInvalid, Invalidated},
+	{Executing, Retried, Executing},
+	{Executing, Confirmed, Succeeded},
+	{Executing, Lost, Unknown},
+	{Executing, GaveUp, Failed},
+	{Executing, CompensationBegun, Compensating},
+	{Unknown, Retried, Executing},
+	{Unknown, Confirmed, Succeeded},
+	{Unknown, GaveUp, Failed},
+	{Unknown, CompensationBegun, Compensating},
+	{Failed, Replayed, Executing},
+	{Failed, FoundInvalid, Invalidated},
+	{Failed, WithdrawnBy, Withdrawn},
+	{Compensating, Retried, Compensating},
+	{Compensating, CompensationDone, Compensated},
+	{Compensating, CompensationGaveUp, CompensationFailed},
+	{CompensationFailed, Replayed, Compensating},
+	{CompensationFailed, Resolved, Compensated},
+}
+
+// After returns the state that follows from the event, or a [Refusal].
+func (s State) After(e Event) (State, error) {
+	i := slices.IndexFunc(arcs, func(a arc) bool { return a.from == s && a.event == e })
+	if i < 0 {
+		return s, refuse(codeOfState(s), "the step is %s, and cannot be %s", s, e)
 	}
-	to, from := Superseded, Proposed
-	switch e {
-	case Withdraw:
-		return Withdrawn, nil
-	case Expire:
-		return Expired, nil
-	case Supersede:
-	case Release:
-		to = Open
-	case Claim:
-		to, from = Claimed, Open
-	case RequestChanges:
-		to, from = ChangesRequested, Claimed
-	case Approve:
-		to, from = Approved, Claimed
-	case Reject:
-		to, from = Rejected, Claimed
-	default:
-		return s, refused
+	return arcs[i].to, nil
+}
+
+func codeOfState(s State) Code {
+	switch s {
+	case Superseded:
+		return CodeSuperseded
+	case Expired:
+		return CodeExpired
+	case Blocked:
+		return CodeBlocked
+	case Pending, ChangesRequested, Approved, Executing, Unknown, Failed, Compensating, CompensationFailed,
+		Succeeded, Compensated, Rejected, Withdrawn, Invalidated:
+		return CodeNotPending
 	}
-	if s != from {
-		return s, refused
+	return CodeNotPending
+}
+
+// Step is what waits for humans behind a recommendation, and then for the
+// target.
+type Step struct {
+	ID           StepID
+	Version      int // grows by one with every change
+	State        State
+	Kind         Kind
+	Site         warehouse.Site
+	Subject      []string
+	Parties      []Party
+	Payload      Hash
+	Evidence     Hash
+	Plan         Hash
+	Targets      []string // of the plan's operations
+	Model        int64    // that proposed it, 0 for none
+	Policy       string   // version
+	Requirement  Requirement
+	Binding      Hash
+	Value        int64              // the one that decides the band, or [UnknownAmount]
+	Currency     warehouse.Currency // of the value
+	ExpiresAt    time.Time
+	ApprovedAt   time.Time // zero before
+	Assignee     PersonID  // 0 for nobody
+	Escalation   int       // how often it was escalated
+	BreakGlass   bool      // one human acted alone
+	SupersededBy StepID
+}
+
+// NewBinding returns the hash of what the step asks to be approved now.
+func (s *Step) NewBinding() Hash {
+	return Binding{
+		Step: s.ID, Payload: s.Payload, Evidence: s.Evidence, Plan: s.Plan,
+		Policy: s.Policy, Requirement: s.Requirement.Hash(), Expires: s.ExpiresAt,
+	}.Hash()
+}
+
+// Propose returns the step behind a recommendation as it begins. A requirement
+// that asks for no human, or that the policy could not give (why says so),
+// makes a blocked step, and so does one that denies.
+func Propose(id StepID, r *Recommendation, plan Plan, policy string, req Requirement, why error, now time.Time) (Step, error) {
+	if err := r.Check(); err != nil {
+		return Step{}, fmt.Errorf("recommendation: %w", err)
 	}
-	return to, nil
+	payload, err := Payload(r.Site, r.Action)
+	if err != nil {
+		return Step{}, err
+	}
+	kind := r.Action.Kind()
+	req.Excludes |= kind.Excludes()
+	if req.Life == 0 {
+		req.Life = MaxLife
+	}
+	s := Step{
+		ID: id, Version: 1, State: Pending, Kind: kind, Site: r.Site, Subject: SubjectOf(r.Action), Parties: r.Parties,
+		Payload: PayloadHash(payload), Evidence: r.Evidence.Hash(), Plan: plan.Hash(),
+		Model: r.Evidence.Model, Policy: policy, Requirement: req,
+		Value: r.Facts.Banded(), Currency: r.Facts.Currency, ExpiresAt: now.Add(req.Life),
+	}
+	for _, o := range plan {
+		s.Targets = append(s.Targets, o.Target)
+	}
+	if why != nil || req.Humans() < 1 || len(req.Deny) > 0 || r.Missing() != 0 {
+		s.State = Blocked
+	}
+	s.Binding = s.NewBinding()
+	return s, nil
 }

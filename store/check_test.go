@@ -20,8 +20,10 @@ func TestChecksListTheSetsOfGo(t *testing.T) {
 	conn := connect(t, storetest.DSN(t))
 	for constraint, want := range map[string][]string{
 		"event_type":            stringsOf(warehouse.Types),
-		"step_state":            stringsOf(guardrails.StepStates),
-		"recommendation_action": stringsOf(guardrails.Actions),
+		"step_state":            stringsOf(guardrails.States),
+		"recommendation_action": stringsOf(guardrails.Kinds),
+		"decision_verdict":      stringsOf(guardrails.Verdicts),
+		"execution_state":       stringsOf(guardrails.ExecutionStates),
 		"api_key_scopes":        stringsOf(store.Scopes),
 		"model_state":           {string(store.Candidate), string(store.Champion), string(store.Retired)},
 	} {
@@ -29,7 +31,7 @@ func TestChecksListTheSetsOfGo(t *testing.T) {
 		err := conn.QueryRow(t.Context(), `
 			select pg_get_constraintdef(oid)
 			from pg_constraint
-			where conname = $1 and conrelid = any(array['event', 'step', 'recommendation', 'api_key', 'model']::regclass[])`, constraint).Scan(&def)
+			where conname = $1 and conrelid = any(array['event', 'step', 'recommendation', 'api_key', 'model', 'decision', 'execution']::regclass[])`, constraint).Scan(&def)
 		if err != nil {
 			t.Fatalf("%s: %v", constraint, err)
 		}
@@ -48,9 +50,31 @@ func TestChecksListTheSetsOfGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range guardrails.StepStates {
+	for _, s := range guardrails.States {
 		if in := regexp.MustCompile(fmt.Sprintf(`'%s'`, s)).MatchString(live); in != s.Live() {
 			t.Errorf("%s: live is %v in Go and %v in SQL", s, s.Live(), in)
+		}
+	}
+}
+
+// The state machine is in Go and in SQL.
+func TestTransitionsAreTheSameInSQL(t *testing.T) {
+	conn := connect(t, storetest.DSN(t))
+	for _, from := range guardrails.States {
+		can := map[guardrails.State]bool{}
+		for _, e := range guardrails.Events {
+			if to, err := from.After(e); err == nil {
+				can[to] = true
+			}
+		}
+		for _, to := range guardrails.States {
+			var may bool
+			if err := conn.QueryRow(t.Context(), `select step_may_become($1, $2)`, from, to).Scan(&may); err != nil {
+				t.Fatal(err)
+			}
+			if may != can[to] {
+				t.Errorf("%s to %s: %v in SQL, %v in Go", from, to, may, can[to])
+			}
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"tallyman/features"
+	"tallyman/guardrails"
 	"tallyman/warehouse"
 )
 
@@ -68,7 +69,7 @@ type Asker struct {
 // nil it becomes, in the same transaction, the proposed step to verify the load
 // and supersedes the one before; a step that people have taken up is an
 // [ErrStepLive], and nothing is saved.
-func (db *DB) SaveEvaluation(ctx context.Context, e *Evaluation, by Asker, verify *StepID) ([]byte, error) {
+func (db *DB) SaveEvaluation(ctx context.Context, e *Evaluation, by Asker, verify *guardrails.StepID) ([]byte, error) {
 	var answer []byte
 	var err error
 	if verify == nil {
@@ -78,7 +79,7 @@ func (db *DB) SaveEvaluation(ctx context.Context, e *Evaluation, by Asker, verif
 			if answer, err = saveEvaluation(ctx, tx, e, by); err != nil || answer != nil {
 				return err
 			}
-			return proposeVerify(ctx, tx, e, *verify)
+			return db.proposeVerify(ctx, tx, e, *verify)
 		})
 	}
 	if err == nil && answer == nil {

@@ -113,7 +113,7 @@ func TestIdempotencyRace(t *testing.T) {
 		group.Go(func() error {
 			e := evaluation(3)
 			e.Answer = fmt.Append(nil, i)
-			var step *store.StepID
+			var step *guardrails.StepID
 			if i%2 == 0 {
 				step = new(store.NewStepID())
 			}
@@ -142,7 +142,7 @@ func TestVerifyStep(t *testing.T) {
 	if _, err := db.VerifyStep(t.Context(), "DC-1", "ASN-1"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("no step yet: %v", err)
 	}
-	var steps [3]store.StepID
+	var steps [3]guardrails.StepID
 	for i := range steps[:2] {
 		e := evaluation(1)
 		steps[i] = store.NewStepID()
@@ -155,10 +155,13 @@ func TestVerifyStep(t *testing.T) {
 		t.Errorf("first step %+v, %v", old, err)
 	}
 	live, err := db.VerifyStep(t.Context(), "DC-1", "ASN-1")
-	if err != nil || live.ID != steps[1] || live.State != guardrails.Proposed || live.Action != guardrails.VerifyLoad {
+	if err != nil || live.ID != steps[1] || live.State != guardrails.Pending || live.Kind != guardrails.KindVerifyLoad {
 		t.Errorf("live step %+v, %v", live, err)
 	}
-	exec(t, connect(t, dsn), `update step set state = 'claimed' where id = $1`, steps[1])
+	p := supervisor(t, connect(t, dsn), "DC-1")
+	if _, err := db.Decide(t.Context(), live.ID, store.By{Person: p, Session: "s"}, guardrails.Reassign{To: p}); err != nil {
+		t.Fatal(err)
+	}
 	e := evaluation(1)
 	if _, err := db.SaveEvaluation(t.Context(), &e, asker("k", "r"), new(store.NewStepID())); !errors.Is(err, store.ErrStepLive) {
 		t.Errorf("a step that somebody holds is replaced: %v", err)

@@ -8,6 +8,8 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
+
+	"tallyman/guardrails"
 )
 
 // RankArgs asks for the count queue of a site to be made anew. One such job per
@@ -43,6 +45,23 @@ func (db *DB) enqueueRanks(ctx context.Context, tx pgx.Tx, sites []string) error
 	}
 	if _, err := db.jobs.InsertManyTx(ctx, tx, jobs); err != nil {
 		return fmt.Errorf("enqueue ranking: %w", err)
+	}
+	return nil
+}
+
+// ExecuteArgs asks for the operations of a step to be sent. It is a wake-up: the
+// executions are the record.
+type ExecuteArgs struct {
+	Step string `json:"step" river:"unique"`
+}
+
+// Kind names the job.
+func (ExecuteArgs) Kind() string { return "execute" }
+
+// enqueueExecutions wakes the execution of a step when the transaction commits.
+func (db *DB) enqueueExecutions(ctx context.Context, tx pgx.Tx, id guardrails.StepID) error {
+	if _, err := db.jobs.InsertTx(ctx, tx, ExecuteArgs{Step: string(id)}, nil); err != nil {
+		return fmt.Errorf("enqueue execution: %w", err)
 	}
 	return nil
 }

@@ -58,6 +58,9 @@ func Migrate(ctx context.Context, dsn string) error {
 		if _, err := lock.Exec(ctx, `select pg_advisory_xact_lock($1)`, int64(migrationLock)); err != nil {
 			return fmt.Errorf("wait for other migrations: %w", err)
 		}
+		if err := ensureRole(ctx, pool); err != nil {
+			return fmt.Errorf("role of the program: %w", err)
+		}
 		return migrate(ctx, pool, files)
 	})
 }
@@ -90,7 +93,10 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, files []migration) error {
 			return fmt.Errorf("migration %s: %w", m.name, err)
 		}
 	}
-	return nil
+	if _, err := pool.Exec(ctx, grants); err != nil {
+		return fmt.Errorf("rights of %s: %w", AppRole, err)
+	}
+	return ensurePolicy(ctx, pool)
 }
 
 func (m migration) apply(ctx context.Context, tx pgx.Tx) error {

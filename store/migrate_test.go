@@ -136,7 +136,11 @@ func dumpSchema(t *testing.T, conn *pgx.Conn) string {
 			join pg_description e on e.objoid = o.oid and e.classoid = 'pg_class'::regclass
 			left join pg_attribute a on a.attrelid = o.oid and a.attnum = e.objsubid
 			union all
-			select o.relname, 7, 0, '' from ours o
+			select o.relname, 7, row_number() over (order by t.tgname), pg_get_triggerdef(t.oid) || ';'
+			from ours o
+			join pg_trigger t on t.tgrelid = o.oid and not t.tgisinternal
+			union all
+			select o.relname, 8, 0, '' from ours o
 			union all
 			select '~' || p.proname, 1, 0, pg_get_functiondef(p.oid)
 			from pg_proc p

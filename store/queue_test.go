@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"tallyman/guardrails"
@@ -34,7 +35,7 @@ func queue(n, shift int) []store.QueueRow {
 				{Code: "FEATURE_MISSING", Text: "No supplier.", Contribution: -0.1, Value: math.NaN()},
 			},
 			Control: i%20 == 0, Propensity: 0.05, Vector: []float32{1, float32(math.NaN())},
-			State: guardrails.Proposed,
+			State: guardrails.Pending,
 		}
 	}
 	return rows
@@ -90,8 +91,8 @@ func TestQueueReadsBack(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(store.QueueRow{}, "Step"), cmpopts.EquateNaNs()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if s, err := db.Step(t.Context(), got[4].Step); err != nil || s.State != guardrails.Proposed ||
-		cmp.Diff([]string{"A-04", `S,"1"`}, s.Subject) != "" || s.Action != guardrails.CountPosition {
+	if s, err := db.Step(t.Context(), got[4].Step); err != nil || s.State != guardrails.Pending ||
+		cmp.Diff([]string{"A-04", `S,"1"`}, s.Subject) != "" || s.Kind != guardrails.KindCountPosition {
 		t.Errorf("step %+v, %v", s, err)
 	}
 	if got := read(t, db, id, store.QueueFilter{Zone: "B", Class: "Y"}, 0, 100); len(got) != 9 || got[0].Rank != 2 || got[1].Rank != 8 {
@@ -103,24 +104,57 @@ func TestQueueReadsBack(t *testing.T) {
 	}
 }
 
+// supervisor makes a person who may decide about counts.
+func supervisor(t *testing.T, conn *pgx.Conn, site string) guardrails.PersonID {
+	t.Helper()
+	var id guardrails.PersonID
+	err := conn.QueryRow(t.Context(), `
+		with p as (insert into person (name, refs_known) values ('Sam', true) returning id)
+		insert into role_grant (person_id, role, site, unlimited, origin)
+		select id, 'supervisor', $1, true, 'command'
+		from p
+		returning person_id`, site).Scan(&id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func binding(t *testing.T, db *store.DB, id guardrails.StepID) guardrails.Hash {
+	t.Helper()
+	s, err := db.Step(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Binding
+}
+
 func TestReplaceQueue(t *testing.T) {
 	db, dsn := queueDB(t)
 	conn := connect(t, dsn)
 	first := replace(t, db, 1, queue(10, 0))
 	taken := read(t, db, first, store.QueueFilter{}, 0, 3)
-	exec(t, conn, `update step set state = 'open' where id = $1`, taken[0].Step)
-	exec(t, conn, `update step set state = 'claimed' where id = $1`, taken[1].Step)
-	exec(t, conn, `update step set state = 'rejected' where id = $1`, taken[2].Step)
+	p := supervisor(t, conn, "DC-1")
+	by := store.By{Person: p, Session: "s", AuthenticatedAt: time.Now()}
+	for i, cmd := range []guardrails.Command{
+		guardrails.Reassign{To: p},
+		guardrails.AskChanges{Binding: binding(t, db, taken[1].Step), Reason: "which lot?"},
+		guardrails.Reject{Binding: binding(t, db, taken[2].Step), Reason: "counted this morning"},
+	} {
+		if _, err := db.Decide(t.Context(), taken[i].Step, by, cmd); err != nil {
+			t.Fatal(err)
+		}
+	}
 
 	second := replace(t, db, 2, queue(10, 5))
-	for i, want := range []guardrails.StepState{guardrails.Open, guardrails.Claimed, guardrails.Rejected} {
+	for i, want := range []guardrails.State{guardrails.Pending, guardrails.ChangesRequested, guardrails.Rejected} {
 		if s, err := db.Step(t.Context(), taken[i].Step); err != nil || s.State != want {
 			t.Errorf("a step that was %s is %s, %v", want, s.State, err)
 		}
 	}
 	rows := read(t, db, second, store.QueueFilter{}, 0, 100)
 	if len(rows) != 8 {
-		t.Fatalf("%d rows, want 10 less the open and the claimed one", len(rows))
+		t.Fatalf("%d rows, want 10 less the assigned and the returned one", len(rows))
 	}
 	for _, r := range rows {
 		if l := r.Position.Location; l == "A-00" || l == "A-01" {
@@ -169,11 +203,11 @@ func TestReplaceQueueRace(t *testing.T) {
 	if err != nil || r.Watermark != 6 {
 		t.Errorf("current %+v, %v; want watermark 6", r, err)
 	}
-	if got := read(t, db, r.ID, store.QueueFilter{}, 0, 100); len(got) != 40 || got[0].State != guardrails.Proposed {
+	if got := read(t, db, r.ID, store.QueueFilter{}, 0, 100); len(got) != 40 || got[0].State != guardrails.Pending {
 		t.Errorf("%d rows", len(got))
 	}
 	var live int
-	if err := connect(t, dsn).QueryRow(t.Context(), `select count(*) from step where state = 'proposed'`).Scan(&live); err != nil || live != 40 {
-		t.Errorf("%d proposed steps, %v", live, err)
+	if err := connect(t, dsn).QueryRow(t.Context(), `select count(*) from step where state = 'pending'`).Scan(&live); err != nil || live != 40 {
+		t.Errorf("%d pending steps, %v", live, err)
 	}
 }

@@ -1,5 +1,40 @@
 -- The schema after all migrations, for reading: go test ./store -run TestSchemaFile -update
 
+create table account (
+    id bigint not null generated always as identity,
+    person_id bigint not null,
+    issuer text collate "C" not null,
+    subject text collate "C" not null,
+    password_hash text,
+    failures integer not null default 0,
+    locked_until timestamp with time zone,
+    created_at timestamp with time zone not null default now(),
+    disabled_at timestamp with time zone,
+    constraint account_issuer_subject_key UNIQUE (issuer, subject),
+    constraint account_pkey PRIMARY KEY (id),
+    constraint account_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
+    constraint account_failures_check CHECK ((failures >= 0)),
+    constraint account_issuer_check CHECK ((issuer <> ''::text)),
+    constraint account_password CHECK (((issuer = 'local'::text) = (password_hash IS NOT NULL))),
+    constraint account_subject_check CHECK ((subject <> ''::text)),
+);
+CREATE INDEX account_person_idx ON public.account USING btree (person_id);
+comment on column account.issuer is '"local", or the URL of an OpenID Connect provider';
+comment on column account.password_hash is 'argon2id in PHC form';
+
+create table answered_request (
+    actor text collate "C" not null,
+    key text collate "C" not null,
+    fingerprint bytea not null,
+    status integer not null,
+    answer bytea not null,
+    created_at timestamp with time zone not null default now(),
+    constraint answered_request_pkey PRIMARY KEY (actor, key),
+    constraint answered_request_actor_check CHECK ((actor <> ''::text)),
+    constraint answered_request_fingerprint_check CHECK ((octet_length(fingerprint) = 32)),
+    constraint answered_request_key_check CHECK (((octet_length(key) >= 1) AND (octet_length(key) <= 255))),
+);
+
 create table api_key (
     id text collate "C" not null,
     name text not null,
@@ -21,6 +56,134 @@ create table api_key (
     constraint api_key_sites CHECK (((array_position(sites, NULL::text) IS NULL) AND (array_position(sites, ''::text) IS NULL))),
 );
 comment on column api_key.sites is 'empty for every site';
+
+create table audit_checkpoint (
+    size bigint not null,
+    root bytea not null,
+    note bytea not null,
+    created_at timestamp with time zone not null default clock_timestamp(),
+    anchored jsonb not null default '{}'::jsonb,
+    constraint audit_checkpoint_pkey PRIMARY KEY (size),
+    constraint audit_checkpoint_root_check CHECK ((octet_length(root) = 32)),
+    constraint audit_checkpoint_size_check CHECK ((size > 0)),
+);
+
+create table audit_entry (
+    stream text collate "C" not null,
+    seq integer not null,
+    prev bytea not null,
+    body bytea not null,
+    leaf bytea not null default sha256(('\x00'::bytea || body)),
+    at timestamp with time zone not null,
+    constraint audit_entry_pkey PRIMARY KEY (stream, seq),
+    constraint audit_entry_body_check CHECK ((octet_length(body) > 0)),
+    constraint audit_entry_prev_check CHECK ((octet_length(prev) = 32)),
+    constraint audit_entry_seq_check CHECK ((seq > 0)),
+    constraint audit_entry_stream_check CHECK ((stream <> ''::text)),
+);
+comment on column audit_entry.stream is 'a step''s id, or what else has a history: "policy", "person", "target", "switch"';
+comment on column audit_entry.prev is 'leaf of the entry before in this stream; zeros for the first';
+comment on column audit_entry.body is 'canonical JSON, prev included';
+comment on column audit_entry.leaf is 'RFC 6962 leaf hash';
+CREATE TRIGGER audit_entry_change BEFORE DELETE OR UPDATE ON public.audit_entry FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER audit_entry_check BEFORE INSERT ON public.audit_entry FOR EACH ROW EXECUTE FUNCTION check_audit_entry();
+
+create table audit_leaf (
+    n bigint not null,
+    stream text collate "C" not null,
+    seq integer not null,
+    constraint audit_leaf_stream_seq_key UNIQUE (stream, seq),
+    constraint audit_leaf_pkey PRIMARY KEY (n),
+    constraint audit_leaf_stream_seq_fkey FOREIGN KEY (stream, seq) REFERENCES audit_entry(stream, seq),
+    constraint audit_leaf_n_check CHECK ((n >= 0)),
+);
+CREATE TRIGGER audit_leaf_change BEFORE DELETE OR UPDATE ON public.audit_leaf FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+create table audit_node (
+    n bigint not null,
+    hash bytea not null,
+    constraint audit_node_pkey PRIMARY KEY (n),
+    constraint audit_node_hash_check CHECK ((octet_length(hash) = 32)),
+    constraint audit_node_n_check CHECK ((n >= 0)),
+);
+comment on table audit_node is 'stored hashes of the tree, by tlog.StoredHashIndex';
+CREATE TRIGGER audit_node_change BEFORE DELETE OR UPDATE ON public.audit_node FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+create table audit_unsequenced (
+    id bigint not null generated always as identity,
+    stream text collate "C" not null,
+    seq integer not null,
+    constraint audit_unsequenced_pkey PRIMARY KEY (id),
+);
+
+create table decision (
+    id bigint not null generated always as identity,
+    step_id text collate "C" not null,
+    person_id bigint not null,
+    on_behalf_of bigint,
+    verdict text not null,
+    slot text collate "C",
+    binding bytea not null,
+    roles text[] not null,
+    strength text not null,
+    session text not null,
+    reason text not null,
+    incident text,
+    decided_at timestamp with time zone not null default clock_timestamp(),
+    constraint decision_pkey PRIMARY KEY (id),
+    constraint decision_on_behalf_of_fkey FOREIGN KEY (on_behalf_of) REFERENCES person(id),
+    constraint decision_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
+    constraint decision_step_id_fkey FOREIGN KEY (step_id) REFERENCES step(id),
+    constraint decision_binding_check CHECK ((octet_length(binding) = 32)),
+    constraint decision_incident CHECK (((incident IS NULL) OR ((verdict = 'approve'::text) AND (strength = 'fresh'::text)))),
+    constraint decision_incident_check CHECK ((incident <> ''::text)),
+    constraint decision_people CHECK ((person_id <> on_behalf_of)),
+    constraint decision_reason CHECK ((((verdict = 'approve'::text) AND (incident IS NULL)) OR (reason <> ''::text))),
+    constraint decision_session_check CHECK ((session <> ''::text)),
+    constraint decision_slot CHECK (((verdict = 'approve'::text) = (slot IS NOT NULL))),
+    constraint decision_strength_check CHECK ((strength = ANY (ARRAY['session'::text, 'fresh'::text]))),
+    constraint decision_verdict CHECK ((verdict = ANY (ARRAY['approve'::text, 'reject'::text, 'request_changes'::text]))),
+);
+CREATE INDEX decision_person_idx ON public.decision USING btree (person_id, decided_at);
+CREATE INDEX decision_step_idx ON public.decision USING btree (step_id);
+CREATE TRIGGER decision_change BEFORE DELETE OR UPDATE ON public.decision FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER decision_check BEFORE INSERT ON public.decision FOR EACH ROW EXECUTE FUNCTION check_decision();
+CREATE TRIGGER decision_humans AFTER INSERT ON public.decision FOR EACH ROW EXECUTE FUNCTION note_decision_humans();
+
+create table decision_human (
+    step_id text collate "C" not null,
+    binding bytea not null,
+    person_id bigint not null,
+    decision_id bigint not null,
+    constraint decision_human_pkey PRIMARY KEY (step_id, binding, person_id),
+    constraint decision_human_decision_id_fkey FOREIGN KEY (decision_id) REFERENCES decision(id),
+    constraint decision_human_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
+    constraint decision_human_step_id_fkey FOREIGN KEY (step_id) REFERENCES step(id),
+);
+CREATE TRIGGER decision_human_change BEFORE DELETE OR UPDATE ON public.decision_human FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+create table delegation (
+    id bigint not null generated always as identity,
+    from_id bigint not null,
+    to_id bigint not null,
+    kinds text[] not null,
+    sites text[] collate "C" not null,
+    limit_minor bigint,
+    begins_at timestamp with time zone not null,
+    ends_at timestamp with time zone not null,
+    created_at timestamp with time zone not null default now(),
+    revoked_at timestamp with time zone,
+    constraint delegation_pkey PRIMARY KEY (id),
+    constraint delegation_from_id_fkey FOREIGN KEY (from_id) REFERENCES person(id),
+    constraint delegation_to_id_fkey FOREIGN KEY (to_id) REFERENCES person(id),
+    constraint delegation_kinds CHECK (((cardinality(kinds) > 0) AND (array_position(kinds, NULL::text) IS NULL) AND (NOT ('change_policy'::text = ANY (kinds))))),
+    constraint delegation_limit_minor_check CHECK ((limit_minor >= 0)),
+    constraint delegation_people CHECK ((from_id <> to_id)),
+    constraint delegation_sites CHECK (((cardinality(sites) > 0) AND (array_position(sites, NULL::text) IS NULL))),
+    constraint delegation_time CHECK (((ends_at > begins_at) AND (ends_at <= (begins_at + '30 days'::interval)))),
+);
+CREATE INDEX delegation_to_idx ON public.delegation USING btree (to_id, ends_at) WHERE (revoked_at IS NULL);
+comment on column delegation.limit_minor is 'null for as much as the delegator may';
 
 create table evaluation (
     id text collate "C" not null,
@@ -155,6 +318,106 @@ create table event_key (
 );
 comment on column event_key.hash is 'SHA-256 of the event''s canonical JSON';
 
+create table execution (
+    id bigint not null generated always as identity,
+    step_id text collate "C" not null,
+    operation integer not null,
+    compensation boolean not null default false,
+    idempotency_key text collate "C" not null,
+    target text collate "C" not null,
+    lane text collate "C" not null,
+    body bytea not null,
+    state text not null default 'queued'::text,
+    attempt integer not null default 0,
+    claim_epoch integer not null default 0,
+    next_attempt_at timestamp with time zone not null default clock_timestamp(),
+    answer_status integer,
+    answer bytea,
+    error text,
+    created_at timestamp with time zone not null default clock_timestamp(),
+    changed_at timestamp with time zone not null default clock_timestamp(),
+    constraint execution_idempotency_key_key UNIQUE (idempotency_key),
+    constraint execution_step_id_operation_compensation_key UNIQUE (step_id, operation, compensation),
+    constraint execution_pkey PRIMARY KEY (id),
+    constraint execution_step_id_fkey FOREIGN KEY (step_id) REFERENCES step(id),
+    constraint execution_answer_check CHECK ((octet_length(answer) <= 65536)),
+    constraint execution_attempt_check CHECK ((attempt >= 0)),
+    constraint execution_claim_epoch_check CHECK ((claim_epoch >= 0)),
+    constraint execution_idempotency_key_check CHECK ((idempotency_key ~ '^tly_[a-z2-7]{26}$'::text)),
+    constraint execution_lane_check CHECK ((lane <> ''::text)),
+    constraint execution_operation_check CHECK ((operation >= 0)),
+    constraint execution_state CHECK ((state = ANY (ARRAY['queued'::text, 'sending'::text, 'unknown'::text, 'applied'::text, 'refused'::text, 'cancelled'::text]))),
+    constraint execution_target_check CHECK ((target <> ''::text)),
+);
+CREATE INDEX execution_due_idx ON public.execution USING btree (next_attempt_at) WHERE (state = ANY (ARRAY['queued'::text, 'sending'::text, 'unknown'::text]));
+CREATE INDEX execution_lane_idx ON public.execution USING btree (lane, id) WHERE (state = ANY (ARRAY['queued'::text, 'sending'::text, 'unknown'::text]));
+comment on column execution.lane is 'site and SKU, or site and document: one after the other, by id';
+comment on column execution.claim_epoch is 'grows with every claim; only the newest claimant can settle';
+CREATE TRIGGER execution_change BEFORE DELETE OR UPDATE ON public.execution FOR EACH ROW EXECUTE FUNCTION check_execution_change();
+CREATE CONSTRAINT TRIGGER execution_quorum AFTER INSERT ON public.execution DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_quorum();
+
+create table execution_attempt (
+    execution_id bigint not null,
+    claim_epoch integer not null,
+    sent_at timestamp with time zone not null,
+    answered_at timestamp with time zone not null default clock_timestamp(),
+    outcome text not null,
+    answer_status integer,
+    detail text not null,
+    constraint execution_attempt_pkey PRIMARY KEY (execution_id, claim_epoch),
+    constraint execution_attempt_execution_id_fkey FOREIGN KEY (execution_id) REFERENCES execution(id),
+    constraint execution_attempt_outcome_check CHECK ((outcome = ANY (ARRAY['applied'::text, 'retry'::text, 'unknown'::text, 'refused'::text]))),
+);
+CREATE TRIGGER execution_attempt_change BEFORE DELETE OR UPDATE ON public.execution_attempt FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+create table freeze_window (
+    id bigint not null generated always as identity,
+    kind text,
+    site text collate "C",
+    begins_at timestamp with time zone not null,
+    ends_at timestamp with time zone not null,
+    reason text not null,
+    set_by bigint,
+    set_at timestamp with time zone not null default clock_timestamp(),
+    lifted_at timestamp with time zone,
+    constraint freeze_window_pkey PRIMARY KEY (id),
+    constraint freeze_window_set_by_fkey FOREIGN KEY (set_by) REFERENCES person(id),
+    constraint freeze_window_reason_check CHECK ((reason <> ''::text)),
+    constraint freeze_window_time CHECK ((ends_at > begins_at)),
+);
+
+create table glass_review (
+    step_id text collate "C" not null,
+    person_id bigint not null,
+    justified boolean not null,
+    note text not null,
+    reviewed_at timestamp with time zone not null default clock_timestamp(),
+    constraint glass_review_pkey PRIMARY KEY (step_id, person_id),
+    constraint glass_review_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
+    constraint glass_review_step_id_fkey FOREIGN KEY (step_id) REFERENCES step(id),
+    constraint glass_review_note_check CHECK ((note <> ''::text)),
+);
+CREATE TRIGGER glass_review_change BEFORE DELETE OR UPDATE ON public.glass_review FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+create table kill_switch (
+    id bigint not null generated always as identity,
+    kind text,
+    site text collate "C",
+    model_id bigint,
+    target text collate "C",
+    reason text not null,
+    thrown_by bigint,
+    thrown_at timestamp with time zone not null default clock_timestamp(),
+    lifted_by bigint,
+    lifted_at timestamp with time zone,
+    constraint kill_switch_pkey PRIMARY KEY (id),
+    constraint kill_switch_lifted_by_fkey FOREIGN KEY (lifted_by) REFERENCES person(id),
+    constraint kill_switch_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
+    constraint kill_switch_thrown_by_fkey FOREIGN KEY (thrown_by) REFERENCES person(id),
+    constraint kill_switch_reason_check CHECK ((reason <> ''::text)),
+);
+comment on table kill_switch is 'a null in kind, site, model_id or target matches all';
+
 create table model (
     id bigint not null generated always as identity,
     subject text not null,
@@ -182,6 +445,63 @@ create table model (
     constraint model_window CHECK ((data_from <= data_until)),
 );
 CREATE UNIQUE INDEX model_champion ON public.model USING btree (subject, outcome) WHERE (state = 'champion'::text);
+
+create table operation (
+    recommendation_id text collate "C" not null,
+    n integer not null,
+    target text collate "C" not null,
+    body bytea not null,
+    compensate bytea,
+    constraint operation_pkey PRIMARY KEY (recommendation_id, n),
+    constraint operation_recommendation_id_fkey FOREIGN KEY (recommendation_id) REFERENCES recommendation(id) ON DELETE CASCADE,
+    constraint operation_body_check CHECK ((octet_length(body) > 0)),
+    constraint operation_compensate_check CHECK ((octet_length(compensate) > 0)),
+    constraint operation_n_check CHECK ((n >= 0)),
+    constraint operation_target_check CHECK ((target <> ''::text)),
+);
+CREATE TRIGGER operation_change BEFORE UPDATE ON public.operation FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+create table person (
+    id bigint not null generated always as identity,
+    name text not null,
+    email text collate "C",
+    refs_known boolean not null default false,
+    created_at timestamp with time zone not null default now(),
+    deactivated_at timestamp with time zone,
+    constraint person_email_key UNIQUE (email),
+    constraint person_pkey PRIMARY KEY (id),
+    constraint person_email_check CHECK (((email = lower(email)) AND (email <> ''::text))),
+    constraint person_name_check CHECK ((name <> ''::text)),
+);
+comment on column person.refs_known is 'somebody vouched that person_ref names all of this person''s users in other systems';
+
+create table person_ref (
+    ref text collate "C" not null,
+    person_id bigint not null,
+    constraint person_ref_pkey PRIMARY KEY (ref),
+    constraint person_ref_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
+    constraint person_ref_ref_check CHECK ((ref <> ''::text)),
+);
+CREATE INDEX person_ref_person_idx ON public.person_ref USING btree (person_id);
+
+create table policy (
+    version text collate "C" not null,
+    name text not null,
+    source bytea not null,
+    author_id bigint,
+    state text not null default 'draft'::text,
+    effective_from timestamp with time zone,
+    created_at timestamp with time zone not null default now(),
+    constraint policy_pkey PRIMARY KEY (version),
+    constraint policy_author_id_fkey FOREIGN KEY (author_id) REFERENCES person(id),
+    constraint policy_effective CHECK (((state = 'draft'::text) = (effective_from IS NULL))),
+    constraint policy_name_check CHECK ((name <> ''::text)),
+    constraint policy_source_check CHECK ((octet_length(source) > 0)),
+    constraint policy_state CHECK ((state = ANY (ARRAY['draft'::text, 'scheduled'::text, 'active'::text, 'retired'::text]))),
+    constraint policy_version CHECK ((version = encode(sha256(source), 'hex'::text))),
+);
+CREATE UNIQUE INDEX policy_active ON public.policy USING btree ((true)) WHERE (state = 'active'::text);
+comment on column policy.author_id is 'null for the one that comes with the program';
 
 create table queue_row (
     recommendation_id text collate "C" not null,
@@ -247,26 +567,61 @@ create table recommendation (
     ranking_id bigint,
     evaluation_id text collate "C",
     created_at timestamp with time zone not null default now(),
+    payload bytea not null,
+    evidence bytea not null,
+    facts jsonb not null,
+    parties jsonb not null,
+    model_id bigint,
+    artifact_hash bytea,
+    scored_at timestamp with time zone,
     constraint recommendation_pkey PRIMARY KEY (id),
     constraint recommendation_evaluation_id_fkey FOREIGN KEY (evaluation_id) REFERENCES evaluation(id),
+    constraint recommendation_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
     constraint recommendation_ranking_id_fkey FOREIGN KEY (ranking_id) REFERENCES ranking(id),
-    constraint recommendation_action CHECK ((action = ANY (ARRAY['count_position'::text, 'verify_load'::text]))),
+    constraint recommendation_action CHECK ((action = ANY (ARRAY['count_position'::text, 'verify_load'::text, 'hold_receipt'::text, 'release_receipt'::text, 'inventory_adjustment'::text, 'supplier_chargeback'::text, 'shipment_substitution'::text, 'order_short_shipment'::text, 'invoice_pause'::text, 'route_ticket'::text, 'promote_model'::text, 'change_policy'::text]))),
+    constraint recommendation_artifact_hash_check CHECK ((octet_length(artifact_hash) = 32)),
+    constraint recommendation_facts_check CHECK ((jsonb_typeof(facts) = 'object'::text)),
     constraint recommendation_id_check CHECK ((id ~ '^rec_[0-9a-z]{26}$'::text)),
+    constraint recommendation_parties_check CHECK (((jsonb_typeof(parties) = 'array'::text) AND (jsonb_array_length(parties) > 0))),
+    constraint recommendation_payload_check CHECK ((octet_length(payload) > 0)),
     constraint recommendation_site_check CHECK ((site <> ''::text)),
-    constraint recommendation_source CHECK (
-CASE action
-    WHEN 'count_position'::text THEN ((ranking_id IS NOT NULL) AND (evaluation_id IS NULL))
-    ELSE ((evaluation_id IS NOT NULL) AND (ranking_id IS NULL))
-END),
-    constraint recommendation_subject CHECK (((cardinality(subject) =
-CASE action
-    WHEN 'count_position'::text THEN 2
-    ELSE 1
-END) AND (array_position(subject, NULL::text) IS NULL) AND (array_position(subject, ''::text) IS NULL))),
+    constraint recommendation_source CHECK (((ranking_id IS NULL) OR (evaluation_id IS NULL))),
+    constraint recommendation_subject CHECK ((((cardinality(subject) >= 1) AND (cardinality(subject) <= 3)) AND (array_position(subject, NULL::text) IS NULL) AND (array_position(subject, ''::text) IS NULL))),
 );
 CREATE INDEX recommendation_evaluation_idx ON public.recommendation USING btree (evaluation_id);
 CREATE INDEX recommendation_ranking_idx ON public.recommendation USING btree (ranking_id);
-comment on column recommendation.subject is 'count_position: location, SKU; verify_load: load';
+comment on column recommendation.subject is 'what the action is about, such as location and SKU';
+comment on column recommendation.payload is 'canonical JSON: exactly what is approved';
+comment on column recommendation.facts is 'what policy looked at';
+comment on column recommendation.parties is 'who proposed, counted, received and so on: [{"part", "person", "ref"}]';
+CREATE TRIGGER recommendation_change BEFORE UPDATE ON public.recommendation FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+create table role_grant (
+    id bigint not null generated always as identity,
+    person_id bigint not null,
+    role text collate "C" not null,
+    site text collate "C" not null,
+    limit_minor bigint,
+    daily_minor bigint,
+    unlimited boolean not null default false,
+    origin text not null,
+    granted_by bigint,
+    granted_at timestamp with time zone not null default now(),
+    revoked_at timestamp with time zone,
+    constraint role_grant_pkey PRIMARY KEY (id),
+    constraint role_grant_granted_by_fkey FOREIGN KEY (granted_by) REFERENCES person(id),
+    constraint role_grant_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
+    constraint role_grant_daily_minor_check CHECK ((daily_minor >= 0)),
+    constraint role_grant_limit CHECK ((unlimited OR ((limit_minor IS NOT NULL) AND (daily_minor IS NOT NULL)))),
+    constraint role_grant_limit_minor_check CHECK ((limit_minor >= 0)),
+    constraint role_grant_not_own CHECK ((granted_by <> person_id)),
+    constraint role_grant_origin CHECK (((origin = ANY (ARRAY['person'::text, 'command'::text, 'oidc'::text])) AND ((origin = 'person'::text) = (granted_by IS NOT NULL)))),
+    constraint role_grant_role_check CHECK ((role ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
+    constraint role_grant_site_check CHECK ((site <> ''::text)),
+);
+CREATE UNIQUE INDEX role_grant_current ON public.role_grant USING btree (person_id, role, site) WHERE (revoked_at IS NULL);
+comment on column role_grant.site is '"*" for every site';
+comment on column role_grant.unlimited is 'must be said: an amount that is left blank is no amount';
 
 create table schema_migration (
     version integer not null,
@@ -276,6 +631,21 @@ create table schema_migration (
     constraint schema_migration_pkey PRIMARY KEY (version),
     constraint schema_migration_checksum_check CHECK ((octet_length(checksum) = 32)),
 );
+
+create table session (
+    token_hash bytea not null,
+    account_id bigint not null,
+    person_id bigint not null,
+    authenticated_at timestamp with time zone not null default clock_timestamp(),
+    seen_at timestamp with time zone not null default clock_timestamp(),
+    expires_at timestamp with time zone not null,
+    constraint session_pkey PRIMARY KEY (token_hash),
+    constraint session_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+    constraint session_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
+    constraint session_life CHECK ((expires_at <= (authenticated_at + '12:00:00'::interval))),
+    constraint session_token_hash_check CHECK ((octet_length(token_hash) = 32)),
+);
+CREATE INDEX session_person_idx ON public.session USING btree (person_id);
 
 create table site (
     code text collate "C" not null,
@@ -300,18 +670,115 @@ create table step (
     action text not null,
     site text collate "C" not null,
     subject text[] collate "C" not null,
-    state text not null default 'proposed'::text,
+    state text not null,
     version integer not null default 1,
     created_at timestamp with time zone not null default now(),
     changed_at timestamp with time zone not null default now(),
+    payload_hash bytea not null,
+    evidence_hash bytea not null,
+    plan_hash bytea not null,
+    policy text collate "C" not null,
+    requirement jsonb not null,
+    matched jsonb not null default '[]'::jsonb,
+    binding bytea not null,
+    lane text collate "C" not null,
+    stake_minor bigint not null,
+    value_minor bigint not null,
+    currency text,
+    expires_at timestamp with time zone not null,
+    approved_at timestamp with time zone,
+    assignee_id bigint,
+    touched_at timestamp with time zone,
+    escalation integer not null default 0,
+    break_glass boolean not null default false,
+    superseded_by text collate "C",
+    reason text not null default ''::text,
+    audited integer not null default 0,
     constraint step_recommendation_id_key UNIQUE (recommendation_id),
     constraint step_pkey PRIMARY KEY (id),
+    constraint step_assignee_id_fkey FOREIGN KEY (assignee_id) REFERENCES person(id),
+    constraint step_policy_fkey FOREIGN KEY (policy) REFERENCES policy(version),
     constraint step_recommendation_id_fkey FOREIGN KEY (recommendation_id) REFERENCES recommendation(id) ON DELETE CASCADE,
+    constraint step_approved CHECK ((((approved_at IS NOT NULL) = (state = ANY (ARRAY['approved'::text, 'executing'::text, 'unknown'::text, 'failed'::text, 'compensating'::text, 'compensation_failed'::text, 'succeeded'::text, 'compensated'::text, 'invalidated'::text]))) OR (state = 'withdrawn'::text))),
+    constraint step_audited_check CHECK ((audited >= 0)),
+    constraint step_binding_check CHECK ((octet_length(binding) = 32)),
+    constraint step_break_glass CHECK (((NOT break_glass) OR (action = ANY (ARRAY['count_position'::text, 'verify_load'::text, 'release_receipt'::text])))),
+    constraint step_check CHECK ((value_minor >= stake_minor)),
+    constraint step_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    constraint step_escalation_check CHECK ((escalation >= 0)),
+    constraint step_evidence_hash_check CHECK ((octet_length(evidence_hash) = 32)),
+    constraint step_human CHECK (((humans(requirement) >= 1) OR (state = ANY (ARRAY['blocked'::text, 'withdrawn'::text, 'expired'::text, 'superseded'::text])))),
     constraint step_id_check CHECK ((id ~ '^st_[0-9a-z]{26}$'::text)),
-    constraint step_state CHECK ((state = ANY (ARRAY['proposed'::text, 'open'::text, 'claimed'::text, 'changes_requested'::text, 'approved'::text, 'rejected'::text, 'withdrawn'::text, 'expired'::text, 'superseded'::text]))),
+    constraint step_lane_check CHECK ((lane <> ''::text)),
+    constraint step_life CHECK ((approved_at < expires_at)),
+    constraint step_matched_check CHECK ((jsonb_typeof(matched) = 'array'::text)),
+    constraint step_payload_hash_check CHECK ((octet_length(payload_hash) = 32)),
+    constraint step_plan_hash_check CHECK ((octet_length(plan_hash) = 32)),
+    constraint step_requirement_check CHECK ((jsonb_typeof((requirement -> 'slots'::text)) = 'array'::text)),
+    constraint step_stake_minor_check CHECK ((stake_minor >= 0)),
+    constraint step_state CHECK ((state = ANY (ARRAY['blocked'::text, 'pending'::text, 'changes_requested'::text, 'approved'::text, 'executing'::text, 'unknown'::text, 'failed'::text, 'compensating'::text, 'compensation_failed'::text, 'succeeded'::text, 'compensated'::text, 'rejected'::text, 'withdrawn'::text, 'expired'::text, 'superseded'::text, 'invalidated'::text]))),
+    constraint step_superseded CHECK (((superseded_by IS NULL) OR (state = 'superseded'::text))),
     constraint step_version_check CHECK ((version > 0)),
 );
-CREATE UNIQUE INDEX step_live ON public.step USING btree (action, site, subject) WHERE (state = ANY (ARRAY['proposed'::text, 'open'::text, 'claimed'::text, 'changes_requested'::text]));
+CREATE INDEX step_due_idx ON public.step USING btree (expires_at) WHERE (state = ANY (ARRAY['blocked'::text, 'pending'::text, 'changes_requested'::text]));
+CREATE INDEX step_lane_idx ON public.step USING btree (lane, action, created_at);
+CREATE UNIQUE INDEX step_live ON public.step USING btree (action, site, subject) WHERE (state = ANY (ARRAY['blocked'::text, 'pending'::text, 'changes_requested'::text, 'approved'::text, 'executing'::text, 'unknown'::text, 'failed'::text, 'compensating'::text, 'compensation_failed'::text]));
+comment on column step.requirement is '{"slots": [{"role", "count"}], "auth", "excludes", "life_us", "deny"}';
+comment on column step.binding is 'hash of all that an approver says yes to';
+comment on column step.lane is 'the stock, order or document that it touches';
+comment on column step.stake_minor is 'what is at stake in this step; 9223372036854775807 when unknown';
+comment on column step.value_minor is 'what decides the band: with the other steps of the lane in 24 hours';
+comment on column step.touched_at is 'since when people are at it; a newer ranking leaves it alone';
+comment on column step.reason is 'why it is in this state, in words';
+comment on column step.audited is 'entries of its own in the audit log';
+CREATE CONSTRAINT TRIGGER step_audited AFTER INSERT OR UPDATE ON public.step DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_step_audited();
+CREATE TRIGGER step_change BEFORE UPDATE ON public.step FOR EACH ROW EXECUTE FUNCTION check_step_change();
+CREATE TRIGGER step_delete BEFORE DELETE ON public.step FOR EACH ROW EXECUTE FUNCTION check_step_delete();
+CREATE CONSTRAINT TRIGGER step_executions AFTER UPDATE ON public.step DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.state = 'approved'::text)) EXECUTE FUNCTION check_approved_step();
+
+create table step_view (
+    step_id text collate "C" not null,
+    person_id bigint not null,
+    binding bytea not null,
+    viewed_at timestamp with time zone not null default clock_timestamp(),
+    constraint step_view_pkey PRIMARY KEY (step_id, person_id, binding),
+    constraint step_view_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
+    constraint step_view_step_id_fkey FOREIGN KEY (step_id) REFERENCES step(id) ON DELETE CASCADE,
+    constraint step_view_binding_check CHECK ((octet_length(binding) = 32)),
+);
+
+create table target (
+    name text collate "C" not null,
+    url text not null,
+    query_url text,
+    sites text[] collate "C" not null,
+    kinds text[] not null,
+    idempotent boolean not null default true,
+    allow_private boolean not null default false,
+    paused_at timestamp with time zone,
+    created_at timestamp with time zone not null default now(),
+    constraint target_pkey PRIMARY KEY (name),
+    constraint target_kinds_check CHECK ((cardinality(kinds) > 0)),
+    constraint target_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{0,62}$'::text)),
+    constraint target_query_url_check CHECK ((query_url ~ '^https?://'::text)),
+    constraint target_reserved CHECK ((name <> ALL (ARRAY['tallyman'::text, 'manual'::text]))),
+    constraint target_url_check CHECK ((url ~ '^https?://'::text)),
+);
+comment on column target.query_url is 'answers whether an idempotency key was applied; null when the target cannot say';
+comment on column target.sites is '"*" for every site';
+comment on column target.idempotent is 'an operation sent twice under one key is applied once';
+comment on column target.allow_private is 'may resolve to a private address';
+
+create table target_secret (
+    id bigint not null generated always as identity,
+    target text collate "C" not null,
+    secret bytea not null,
+    created_at timestamp with time zone not null default now(),
+    expires_at timestamp with time zone,
+    constraint target_secret_pkey PRIMARY KEY (id),
+    constraint target_secret_target_fkey FOREIGN KEY (target) REFERENCES target(name),
+    constraint target_secret_secret_check CHECK (((octet_length(secret) >= 24) AND (octet_length(secret) <= 64))),
+);
 
 CREATE OR REPLACE FUNCTION public.add_event_month(first_day date)
  RETURNS void
@@ -330,5 +797,282 @@ begin
         first_day::timestamp at time zone 'UTC',
         (first_day + interval '1 month')::timestamp at time zone 'UTC');
 end
+$function$
+
+CREATE OR REPLACE FUNCTION public.check_approved_step()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if (select count(*) from execution where step_id = new.id and not compensation)
+        <> (select count(*) from operation where recommendation_id = new.recommendation_id)
+    then
+        raise exception 'step % is approved and not all of its operations are queued', new.id
+            using errcode = 'integrity_constraint_violation', constraint = 'step_executions';
+    end if;
+    return null;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.check_audit_entry()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+    last_seq  int;
+    last_leaf bytea;
+begin
+    select seq, leaf into last_seq, last_leaf
+    from audit_entry
+    where stream = new.stream
+    order by seq desc
+    limit 1;
+    if new.seq <> coalesce(last_seq, 0) + 1 or new.prev <> coalesce(last_leaf, decode(repeat('00', 32), 'hex')) then
+        raise exception 'entry % of % does not follow on the one before', new.seq, new.stream
+            using errcode = 'integrity_constraint_violation', constraint = 'audit_entry_chain';
+    end if;
+    insert into audit_unsequenced (stream, seq) values (new.stream, new.seq);
+    return new;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.check_decision()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+    s step;
+begin
+    select * into strict s from step where id = new.step_id for update;
+    if s.state not in ('pending', 'changes_requested') or new.verdict <> 'reject' and s.state <> 'pending' then
+        raise exception 'step % is %', s.id, s.state
+            using errcode = 'integrity_constraint_violation', constraint = 'decision_pending';
+    end if;
+    if new.binding <> s.binding then
+        raise exception 'step % asks for something else', s.id
+            using errcode = 'integrity_constraint_violation', constraint = 'decision_binding';
+    end if;
+    if new.decided_at >= s.expires_at then
+        raise exception 'step % expired', s.id
+            using errcode = 'integrity_constraint_violation', constraint = 'decision_in_time';
+    end if;
+    if exists (
+        select from person
+        where id in (new.person_id, new.on_behalf_of) and deactivated_at is not null)
+    then
+        raise exception 'somebody who decides step % is not active', s.id
+            using errcode = 'integrity_constraint_violation', constraint = 'decision_active';
+    end if;
+    if new.verdict = 'approve' and exists (
+        select
+        from recommendation r, jsonb_array_elements(r.parties) party
+        left join person_ref f on f.ref = party ->> 'ref'
+        where r.id = s.recommendation_id
+            and (party ->> 'part' = 'proposer' or s.requirement -> 'excludes' ? (party ->> 'part'))
+            and coalesce((party ->> 'person')::bigint, f.person_id) in (new.person_id, new.on_behalf_of))
+    then
+        raise exception 'a party to step % cannot approve it', s.id
+            using errcode = 'integrity_constraint_violation', constraint = 'decision_duties';
+    end if;
+    return new;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.check_execution_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if tg_op = 'DELETE' or (new.id, new.step_id, new.operation, new.compensation, new.idempotency_key, new.target, new.lane, new.body)
+        is distinct from (old.id, old.step_id, old.operation, old.compensation, old.idempotency_key, old.target, old.lane, old.body)
+    then
+        raise exception 'what execution % sends cannot change', old.id
+            using errcode = 'integrity_constraint_violation', constraint = 'execution_immutable';
+    end if;
+    if old.state in ('applied', 'cancelled') then
+        raise exception 'execution % is %', old.id, old.state
+            using errcode = 'integrity_constraint_violation', constraint = 'execution_settled';
+    end if;
+    if new.claim_epoch < old.claim_epoch then
+        raise exception 'execution % was claimed by another worker', old.id
+            using errcode = 'integrity_constraint_violation', constraint = 'execution_fence';
+    end if;
+    return new;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.check_quorum()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+    s step;
+begin
+    select * into strict s from step where id = new.step_id;
+    if s.approved_at is null then
+        raise exception 'step % is %: nothing may be sent for it', s.id, s.state
+            using errcode = 'integrity_constraint_violation', constraint = 'execution_approved';
+    end if;
+    if s.break_glass then
+        if not exists (
+            select from decision d
+            where d.step_id = s.id and d.binding = s.binding and d.verdict = 'approve' and d.incident is not null)
+        then
+            raise exception 'nobody broke the glass for step %', s.id
+                using errcode = 'integrity_constraint_violation', constraint = 'execution_quorum';
+        end if;
+    elsif humans(s.requirement) < 1 or exists (
+        select
+        from jsonb_array_elements(s.requirement -> 'slots') slot
+        where (slot ->> 'count')::int > (
+            select count(distinct d.person_id)
+            from decision d
+            join decision_human h on h.decision_id = d.id and h.person_id = d.person_id
+            where d.step_id = s.id and d.binding = s.binding and d.verdict = 'approve' and d.slot = slot ->> 'role'))
+    then
+        raise exception 'step % was not approved by enough people', s.id
+            using errcode = 'integrity_constraint_violation', constraint = 'execution_quorum';
+    end if;
+    if not exists (
+        select from operation o
+        where o.recommendation_id = s.recommendation_id and o.n = new.operation
+            and o.target = new.target
+            and new.body = case when new.compensation then o.compensate else o.body end)
+    then
+        raise exception 'operation % of step % is not what was approved', new.operation, s.id
+            using errcode = 'integrity_constraint_violation', constraint = 'execution_body';
+    end if;
+    return null;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.check_step_audited()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+    silent boolean := new.audited = 0 and new.touched_at is null and new.state in ('pending', 'blocked', 'superseded')
+        and exists (select from recommendation where id = new.recommendation_id and ranking_id is not null);
+    before int := case tg_op when 'UPDATE' then old.audited else 0 end;
+begin
+    if not silent and (new.audited <> before + 1 or not exists (
+        select from audit_entry where stream = new.id and seq = new.audited))
+    then
+        raise exception 'version % of step % has no audit entry', new.version, new.id
+            using errcode = 'integrity_constraint_violation', constraint = 'step_audited';
+    end if;
+    return null;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.check_step_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if not step_may_become(old.state, new.state) then
+        raise exception 'step % is % and cannot become %', old.id, old.state, new.state
+            using errcode = 'integrity_constraint_violation', constraint = 'step_transition';
+    end if;
+    if new.version <> old.version + 1 then
+        raise exception 'step % has version % and cannot get %', old.id, old.version, new.version
+            using errcode = 'integrity_constraint_violation', constraint = 'step_version';
+    end if;
+    if (new.id, new.recommendation_id, new.action, new.site, new.subject, new.payload_hash, new.evidence_hash, new.plan_hash,
+        new.lane, new.stake_minor, new.value_minor, new.currency, new.created_at)
+        is distinct from
+        (old.id, old.recommendation_id, old.action, old.site, old.subject, old.payload_hash, old.evidence_hash, old.plan_hash,
+        old.lane, old.stake_minor, old.value_minor, old.currency, old.created_at) then
+        raise exception 'what step % asks for cannot change', old.id
+            using errcode = 'integrity_constraint_violation', constraint = 'step_immutable';
+    end if;
+    if (new.requirement, new.policy, new.expires_at) is distinct from (old.requirement, old.policy, old.expires_at) then
+        if old.state not in ('blocked', 'pending') or new.state <> 'pending' or new.binding = old.binding
+            or old.state = 'pending' and new.expires_at > old.expires_at
+            or exists (
+                select slot ->> 'role' as role, (slot ->> 'count')::int as n
+                from jsonb_array_elements(old.requirement -> 'slots') slot
+                except
+                select o.slot ->> 'role', (o.slot ->> 'count')::int
+                from jsonb_array_elements(old.requirement -> 'slots') o (slot)
+                join jsonb_array_elements(new.requirement -> 'slots') n (slot)
+                    on n.slot ->> 'role' = o.slot ->> 'role' and (n.slot ->> 'count')::int >= (o.slot ->> 'count')::int)
+            or not new.requirement -> 'excludes' @> (old.requirement -> 'excludes')
+            or not new.requirement -> 'deny' @> (old.requirement -> 'deny') and old.state <> 'blocked'
+            or old.requirement ->> 'auth' = 'fresh' and new.requirement ->> 'auth' <> 'fresh'
+        then
+            raise exception 'the requirement of step % cannot become weaker', old.id
+                using errcode = 'integrity_constraint_violation', constraint = 'step_no_weaker';
+        end if;
+    elsif new.binding <> old.binding then
+        raise exception 'the binding of step % cannot change by itself', old.id
+            using errcode = 'integrity_constraint_violation', constraint = 'step_immutable';
+    end if;
+    return new;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.check_step_delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if old.state <> 'superseded' or old.audited > 0 then
+        raise exception 'step % stays: it is %', old.id, old.state
+            using errcode = 'integrity_constraint_violation', constraint = 'step_stays';
+    end if;
+    return old;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.humans(requirement jsonb)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    select coalesce(sum((slot ->> 'count')::int), 0)
+    from jsonb_array_elements(requirement -> 'slots') slot
+$function$
+
+CREATE OR REPLACE FUNCTION public.note_decision_humans()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    insert into decision_human (step_id, binding, person_id, decision_id)
+    select new.step_id, new.binding, human, new.id
+    from unnest(array[new.person_id, new.on_behalf_of]) human
+    where human is not null;
+    return null;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    raise exception '% never changes', tg_table_name
+        using errcode = 'integrity_constraint_violation', constraint = tg_table_name || '_immutable';
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.step_may_become(was text, becomes text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    select case was
+        when 'blocked' then becomes in ('pending', 'withdrawn', 'expired', 'superseded')
+        when 'pending' then becomes in ('pending', 'approved', 'rejected', 'changes_requested', 'withdrawn', 'expired', 'superseded')
+        when 'changes_requested' then becomes in ('changes_requested', 'rejected', 'withdrawn', 'expired', 'superseded')
+        when 'approved' then becomes in ('withdrawn', 'executing', 'invalidated')
+        when 'executing' then becomes in ('executing', 'succeeded', 'unknown', 'failed', 'compensating')
+        when 'unknown' then becomes in ('executing', 'succeeded', 'failed', 'compensating')
+        when 'failed' then becomes in ('executing', 'invalidated', 'withdrawn')
+        when 'compensating' then becomes in ('compensating', 'compensated', 'compensation_failed')
+        when 'compensation_failed' then becomes in ('compensating', 'compensated')
+        else false
+    end
 $function$
 

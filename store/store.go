@@ -24,7 +24,8 @@ type DB struct {
 	pool *pgxpool.Pool
 	jobs *river.Client[pgx.Tx] // inserts only
 
-	months sync.Map // event partitions known to exist, by first day
+	months   sync.Map // event partitions known to exist, by first day
+	policies sync.Map // compiled, by version
 }
 
 // settings are asked of every connection unless the DSN says otherwise. A
@@ -40,12 +41,14 @@ var settings = map[string]string{
 
 // Open connects to a database that [Migrate] has brought up to date. The DSN is
 // a PostgreSQL URL or key=value list; pool_max_conns in it sets the number of
-// connections, by default eight per processor and at least sixteen.
+// connections, by default eight per processor and at least sixteen. Every
+// connection works as [AppRole].
 func Open(ctx context.Context, dsn string) (*DB, error) {
 	config, err := poolConfig(dsn)
 	if err != nil {
 		return nil, err
 	}
+	config.ConnConfig.RuntimeParams["role"] = AppRole
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
@@ -54,6 +57,9 @@ func Open(ctx context.Context, dsn string) (*DB, error) {
 	db.jobs, err = river.NewClient(riverpgxv5.New(pool), &river.Config{})
 	if err == nil {
 		err = db.Ready(ctx)
+	}
+	if err == nil {
+		err = db.checkRole(ctx)
 	}
 	if err != nil {
 		pool.Close()

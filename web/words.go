@@ -74,17 +74,29 @@ func grouped(m warehouse.Money) string {
 }
 
 // stateWord says where a step stands.
-func stateWord(s guardrails.StepState) string {
+func stateWord(s guardrails.State) string {
 	switch s {
-	case guardrails.Proposed:
-		return "proposed"
-	case guardrails.Open:
-		return "released"
-	case guardrails.Claimed:
-		return "being counted"
+	case guardrails.Blocked:
+		return "blocked by policy"
+	case guardrails.Pending:
+		return "waits for approval"
 	case guardrails.ChangesRequested:
 		return "changes requested"
-	case guardrails.Approved, guardrails.Rejected, guardrails.Withdrawn, guardrails.Expired, guardrails.Superseded:
+	case guardrails.Approved:
+		return "approved, to be sent"
+	case guardrails.Executing:
+		return "being carried out"
+	case guardrails.Unknown:
+		return "outcome not known yet"
+	case guardrails.CompensationFailed:
+		return "could not be taken back"
+	case guardrails.Compensating:
+		return "being taken back"
+	case guardrails.Compensated:
+		return "taken back"
+	case guardrails.Succeeded:
+		return "done"
+	case guardrails.Failed, guardrails.Rejected, guardrails.Withdrawn, guardrails.Expired, guardrails.Superseded, guardrails.Invalidated:
 		return string(s)
 	}
 	return string(s)

@@ -1,0 +1,154 @@
+package guardrails
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Role is a claim about a person that a slot asks for, such as "supervisor".
+type Role string
+
+// Slot asks for the approval of so many humans of a role.
+type Slot struct {
+	Role  Role
+	Count int
+}
+
+// Strength is how surely it is known who decides.
+type Strength int
+
+// The strengths, the weaker first.
+const (
+	Session Strength = iota // signed in
+	Fresh                   // signed in anew within [FreshFor]
+)
+
+// FreshFor is how long an authentication is fresh.
+const FreshFor = 15 * time.Minute
+
+// MaxLife bounds the life of every step.
+const MaxLife = 30 * 24 * time.Hour
+
+// Requirement is what must happen before a step is approved. Requirements form
+// a lattice: [Join] is the least upper bound, so that combining them in any
+// order gives the same, and never less. The zero value asks for no human and is
+// never met.
+type Requirement struct {
+	Slots    []Slot // by role, each role once
+	Auth     Strength
+	Excludes Parts
+	Life     time.Duration // until the step expires
+	Deny     []string      // reasons why it cannot be approved at all, sorted
+}
+
+// Require returns a requirement, or an error when it asks for no human.
+func Require(slots []Slot, auth Strength, excludes Parts, life time.Duration) (Requirement, error) {
+	if len(slots) == 0 {
+		return Requirement{}, errors.New("it asks for no human")
+	}
+	if life <= 0 || life > MaxLife {
+		return Requirement{}, fmt.Errorf("its life of %s is not between 0 and %s", life, MaxLife)
+	}
+	r := Requirement{Auth: auth, Excludes: excludes, Life: life}
+	for _, s := range slots {
+		if s.Count < 1 || s.Role == "" {
+			return Requirement{}, fmt.Errorf("it asks for %d of %q", s.Count, s.Role)
+		}
+	}
+	r.Slots = joinSlots(nil, slots)
+	return r, nil
+}
+
+// Denied returns the requirement that nobody can meet.
+func Denied(reason string) Requirement { return Requirement{Life: MaxLife, Deny: []string{reason}} }
+
+// Join returns the weakest requirement that is at least as strict as both.
+func Join(a, b Requirement) Requirement {
+	deny := slices.Concat(a.Deny, b.Deny)
+	slices.Sort(deny)
+	return Requirement{
+		Slots: joinSlots(a.Slots, b.Slots), Auth: max(a.Auth, b.Auth), Excludes: a.Excludes | b.Excludes,
+		Life: shorter(a.Life, b.Life), Deny: slices.Compact(deny),
+	}
+}
+
+// shorter treats zero, of the zero requirement, as without an end.
+func shorter(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
+}
+
+func joinSlots(a, b []Slot) []Slot {
+	most := map[Role]int{}
+	for _, s := range slices.Concat(a, b) {
+		most[s.Role] = max(most[s.Role], s.Count)
+	}
+	var slots []Slot
+	for _, role := range slices.Sorted(maps.Keys(most)) {
+		slots = append(slots, Slot{role, most[role]})
+	}
+	return slots
+}
+
+// Covers reports whether r is at least as strict as s in everything.
+func (r Requirement) Covers(s Requirement) bool { return r.Hash() == Join(r, s).Hash() }
+
+// Humans returns how many different humans must approve.
+func (r Requirement) Humans() int {
+	n := 0
+	for _, s := range r.Slots {
+		n += s.Count
+	}
+	return n
+}
+
+// Hash returns a hash of everything the requirement asks for.
+func (r Requirement) Hash() Hash {
+	h := sha256.New()
+	h.Write([]byte("tallyman/requirement/v1\x00"))
+	for _, s := range r.Slots {
+		writeText(h, string(s.Role))
+		writeInt(h, int64(s.Count))
+	}
+	h.Write([]byte{0})
+	for _, n := range []int64{int64(r.Auth), int64(r.Excludes), int64(r.Life)} {
+		writeInt(h, n)
+	}
+	for _, d := range r.Deny {
+		writeText(h, d)
+	}
+	return Hash(h.Sum(nil))
+}
+
+func writeText(h interface{ Write([]byte) (int, error) }, s string) {
+	writeInt(h, int64(len(s)))
+	_, _ = h.Write([]byte(s))
+}
+
+func writeInt(h interface{ Write([]byte) (int, error) }, n int64) {
+	_, _ = h.Write(binary.BigEndian.AppendUint64(nil, uint64(n)))
+}
+
+// String says it in words: "finance + 2 supervisor".
+func (r Requirement) String() string {
+	var parts []string
+	for _, s := range r.Slots {
+		if s.Count == 1 {
+			parts = append(parts, string(s.Role))
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%d %s", s.Count, s.Role))
+	}
+	if len(r.Deny) > 0 {
+		parts = append(parts, "denied: "+strings.Join(r.Deny, "; "))
+	}
+	return strings.Join(parts, " + ")
+}

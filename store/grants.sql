@@ -1,0 +1,47 @@
+-- What the program may do. It connects as tallyman_app, which owns nothing.
+-- Applied after every migration; it takes everything back first.
+
+revoke all on all tables in schema public from tallyman_app;
+revoke all on all sequences in schema public from tallyman_app;
+grant usage on schema public to tallyman_app;
+grant usage on all sequences in schema public to tallyman_app;
+grant select on all tables in schema public to tallyman_app;
+
+-- Events, keys, models and rankings.
+grant insert, update on site, event_head to tallyman_app;
+grant insert on event, event_key, event_conflict, evaluation to tallyman_app;
+grant insert, update on api_key, model to tallyman_app;
+grant insert, update, delete on ranking to tallyman_app;
+grant insert, delete on queue_row, recommendation, operation to tallyman_app;
+
+-- People.
+grant insert, update on person, account, role_grant, delegation to tallyman_app;
+grant insert, update, delete on person_ref, session to tallyman_app;
+
+-- Steps. Triggers hold what may change in them.
+grant insert, update on policy to tallyman_app;
+grant insert, update, delete on step to tallyman_app;
+grant insert, delete on step_view to tallyman_app;
+grant insert on decision, decision_human, glass_review to tallyman_app;
+
+-- Executions.
+grant insert, update on target, execution, kill_switch, freeze_window to tallyman_app;
+grant insert, update, delete on target_secret to tallyman_app;
+grant insert on execution_attempt to tallyman_app;
+grant insert, delete on answered_request to tallyman_app;
+
+-- The audit log only ever grows.
+grant insert on audit_entry, audit_leaf, audit_node to tallyman_app;
+grant insert, delete on audit_unsequenced to tallyman_app;
+grant insert, update (anchored) on audit_checkpoint to tallyman_app;
+
+-- Jobs are wake-ups, and River's.
+do $$
+declare
+    t regclass;
+begin
+    for t in select c.oid from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and c.relname like 'river\_%' loop
+        execute format('grant select, insert, update, delete on %s to tallyman_app', t);
+    end loop;
+end
+$$;

@@ -1,0 +1,61 @@
+package store
+
+import (
+	"context"
+	_ "embed" // for the grants
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// AppRole is the PostgreSQL role that the program works as. It owns no table,
+// so that no statement of the program can lift what constraints, triggers and
+// missing rights hold. The account of the database URL may be this role, or a
+// member of it that becomes it on every connection.
+const AppRole = "tallyman_app"
+
+//go:embed grants.sql
+var grants string
+
+// ensureRole makes the role and lets the migrating account become it. Roles are
+// the server's: databases on one server share this one.
+func ensureRole(ctx context.Context, pool *pgxpool.Pool) error {
+	_, err := pool.Exec(ctx, `
+		do $$
+		begin
+			if not exists (select from pg_roles where rolname = 'tallyman_app') then
+				create role tallyman_app login;
+			end if;
+			if not pg_has_role(current_user, 'tallyman_app', 'member') then
+				grant tallyman_app to current_user;
+			end if;
+		exception when duplicate_object or unique_violation then
+			null; -- another database on this server was quicker
+		end
+		$$`)
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "42501" { // insufficient_privilege
+		return fmt.Errorf("this account may not create the role %[1]s; as an administrator of PostgreSQL run: create role %[1]s login; grant %[1]s to %[2]q: %[3]w",
+			AppRole, pool.Config().ConnConfig.User, err)
+	}
+	return err
+}
+
+// checkRole refuses to work as a role that could change the audit log.
+func (db *DB) checkRole(ctx context.Context) error {
+	var role string
+	var tampers bool
+	err := db.pool.QueryRow(ctx, `
+		select current_user,
+			has_table_privilege('audit_entry', 'update, delete, truncate, trigger')
+			or has_table_privilege('decision', 'update, delete, truncate, trigger')`).Scan(&role, &tampers)
+	if err != nil {
+		return fmt.Errorf("rights in the database: %w", err)
+	}
+	if tampers {
+		return fmt.Errorf("role %s could change the audit log; the program must work as %s: see grants.sql", role, AppRole)
+	}
+	return nil
+}
