@@ -923,12 +923,12 @@ begin
         end if;
     elsif humans(s.requirement) < 1 or exists (
         select
-        from jsonb_array_elements(s.requirement -> 'slots') slot
-        where (slot ->> 'count')::int > (
+        from jsonb_array_elements(s.requirement -> 'slots') needed
+        where (needed ->> 'count')::int > (
             select count(distinct d.person_id)
             from decision d
             join decision_human h on h.decision_id = d.id and h.person_id = d.person_id
-            where d.step_id = s.id and d.binding = s.binding and d.verdict = 'approve' and d.slot = slot ->> 'role'))
+            where d.step_id = s.id and d.binding = s.binding and d.verdict = 'approve' and d.slot = needed ->> 'role'))
     then
         raise exception 'step % was not approved by enough people', s.id
             using errcode = 'integrity_constraint_violation', constraint = 'execution_quorum';
