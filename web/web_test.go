@@ -170,7 +170,7 @@ func TestARowSaysWhyAndHowMuch(t *testing.T) {
 		"A-01-03-2", "SKU-10443", "Zone A", "Class A", "<strong>62 %</strong> <span>likely wrong</span>", `<rect class="fill" width="62"`,
 		"1\u202f284", ">USD<", "4 minutes to count", "94 days ago", "book <span>118</span>",
 		"Not counted for 94 days, while 212 picks went through it.",
-		"random control", "never", "no cost known", "book not known", "Nothing stands out.", ` class="below">-6<`, ">proposed<",
+		"random control", "never", "no cost known", "book not known", "Nothing stands out.", ` class="below">-6<`, ">waits for approval<",
 		`<option value="A">A (2)</option>`,
 	)
 	keepsQuietOf(t, page, "This ranking is old", "New events have come", "fourth reason", ">XXX<", "Next positions")
