@@ -130,7 +130,7 @@ func TestDemo(t *testing.T) {
 	if status != http.StatusOK || !strings.Contains(text, `"sku_history"`) || strings.Count(text, `"line":`) != 40 {
 		t.Errorf("forty unknown lines at an unknown site: %d %.300s", status, text)
 	}
-	if status, text := r.get(t, "/v1/count-queue?limit=5&site="+r.Sites[0]); status != http.StatusOK || strings.Count(text, `"proposed"`) != 5 {
+	if status, text := r.get(t, "/v1/count-queue?limit=5&site="+r.Sites[0]); status != http.StatusOK || strings.Count(text, `"pending"`) != 5 {
 		t.Errorf("queue: %d %.300s", status, text)
 	}
 	if status, text := r.get(t, "/queue?site="+r.Sites[1]); status != http.StatusOK || !strings.Contains(text, "What to count at "+r.Sites[1]) {
