@@ -80,12 +80,12 @@ func TestFitLearns(t *testing.T) {
 }
 
 func TestThreadsDoNotChangeTheModel(t *testing.T) {
-	d := synthetic(30000, 3)
+	d := synthetic(9000, 3)
 	for _, o := range []Objective{Logistic, SquaredError} {
 		for _, leaves := range []int{0, 31} {
-			one := fit(t, d, func(p *Params) { p.Objective, p.Leaves, p.Threads = o, leaves, 1 })
+			one := fit(t, d, func(p *Params) { p.Objective, p.Leaves, p.Threads, p.Trees = o, leaves, 1, 8 })
 			for _, threads := range []int{2, 3, 8} {
-				many := fit(t, d, func(p *Params) { p.Objective, p.Leaves, p.Threads = o, leaves, threads })
+				many := fit(t, d, func(p *Params) { p.Objective, p.Leaves, p.Threads, p.Trees = o, leaves, threads, 8 })
 				if diff := cmp.Diff(one, many); diff != "" {
 					t.Fatalf("%s, %d leaves, %d threads: model differs (-one +many):\n%s", o, leaves, threads, diff)
 				}
