@@ -1,9 +1,11 @@
 package triage
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -57,6 +59,7 @@ const (
 // its own random order, so the result is the same for any number of them.
 func fitSVM(ctx context.Context, rows []vector, labels []int, features, classes int, cost float64, seed uint64, threads int) (*linear, error) {
 	l := &linear{classes: classes, bias: make([]float32, classes), weights: make([]float32, features*classes)}
+	rows, original := frequentFirst(rows, features)
 	lengths := make([]float64, len(rows))
 	for i, v := range rows {
 		lengths[i] = v.squared() + 1 // 1 of the bias
@@ -74,11 +77,40 @@ func fitSVM(ctx context.Context, rows []vector, labels []int, features, classes 
 		}
 		s.run(rand.New(rand.NewPCG(seed, uint64(class))))
 		for f, w := range s.weights[:features] {
-			l.weights[f*classes+class] = float32(w)
+			l.weights[int(original[f])*classes+class] = float32(w)
 		}
 		l.bias[class] = float32(s.weights[features])
 	})
 	return l, context.Cause(ctx)
+}
+
+// frequentFirst numbers the features anew, those of most rows first: what is
+// needed all the time then lies together in fast memory. original[f] is the
+// number that feature f had.
+func frequentFirst(rows []vector, features int) (renumbered []vector, original []int32) {
+	uses, place := make([]int, features), make([]int32, features)
+	original = make([]int32, features)
+	for f := range original {
+		original[f] = int32(f)
+	}
+	for _, v := range rows {
+		for _, at := range v.at {
+			uses[at]++
+		}
+	}
+	slices.SortFunc(original, func(a, b int32) int { return cmp.Or(cmp.Compare(uses[b], uses[a]), cmp.Compare(a, b)) })
+	for f, was := range original {
+		place[was] = int32(f)
+	}
+	renumbered = make([]vector, len(rows))
+	for i, v := range rows {
+		at := make([]int32, v.len())
+		for k, was := range v.at {
+			at[k] = place[was]
+		}
+		renumbered[i] = vector{at: at, value: v.value}
+	}
+	return renumbered, original
 }
 
 // dualDescent solves one binary problem. The last weight is the bias.
@@ -135,9 +167,7 @@ func (s *dualDescent) run(r *rand.Rand) {
 			continue
 		}
 		active = active[:kept]
-		if bound = worst; bound <= 0 {
-			bound = math.Inf(1)
-		}
+		bound = 0
 	}
 }
 
