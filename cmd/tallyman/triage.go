@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -42,7 +43,7 @@ var outOfScopeLabels = []string{"out_of_scope", "out-of-scope", "oos"}
 
 // triageTrainCmd learns a model.
 type triageTrainCmd struct {
-	CSV       string  `name:"csv" required:"" placeholder:"FILE" help:"Examples: columns text and label."`
+	CSV       string  `name:"csv" required:"" placeholder:"FILE" help:"Examples: columns text and label; or a folder of such files."`
 	Out       string  `short:"o" required:"" placeholder:"FILE" help:"Where the model goes."`
 	OOSLabel  string  `name:"oos-label" placeholder:"LABEL" help:"Label of examples about nothing the others say; out_of_scope or oos when not given. There may be none."`
 	Precision float64 `default:"0.95" help:"Share of labels given without abstaining that should be right."`
@@ -64,7 +65,7 @@ func trainReportOf(model string) string { return model + ".train.json" }
 func (c *triageTrainCmd) Run(ctx context.Context, k *kong.Context) error {
 	examples, err := readExamples(c.CSV)
 	if err != nil {
-		return fmt.Errorf("%s: %w", c.CSV, err)
+		return err
 	}
 	if c.Precision <= 0 || c.Precision >= 1 {
 		return fmt.Errorf("--precision is %v, want between 0 and 1", c.Precision)
@@ -88,7 +89,11 @@ func (c *triageTrainCmd) Run(ctx context.Context, k *kong.Context) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(k.Stdout, "%s: %d labels from %d examples in %.1f s\n", c.Out, report.Labels, report.Examples, report.TrainSeconds)
+	out := k.Stdout
+	if c.Out == "-" {
+		out = os.Stderr
+	}
+	_, err = fmt.Fprintf(out, "%s: %d labels from %d examples in %.1f s\n", c.Out, report.Labels, report.Examples, report.TrainSeconds)
 	return err
 }
 
@@ -105,8 +110,30 @@ func outOfScopeLabel(named string, examples []triage.Example) string {
 	return ""
 }
 
-// readExamples reads the columns text and label.
-func readExamples(file string) ([]triage.Example, error) {
+// readExamples reads the columns text and label of a file, or of all .csv files
+// of a folder in order of their names.
+func readExamples(name string) ([]triage.Example, error) {
+	files := []string{name}
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		if files, err = filepath.Glob(filepath.Join(name, "*.csv")); err != nil {
+			return nil, err
+		}
+	}
+	var examples []triage.Example
+	for _, file := range files {
+		some, err := readExampleFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		examples = append(examples, some...)
+	}
+	if len(examples) == 0 {
+		return nil, fmt.Errorf("%s: there are no examples", name)
+	}
+	return examples, nil
+}
+
+func readExampleFile(file string) ([]triage.Example, error) {
 	var examples []triage.Example
 	text, label := -1, -1
 	err := readCSV(file, func(header []string) error {
@@ -122,13 +149,14 @@ func readExamples(file string) ([]triage.Example, error) {
 		examples = append(examples, triage.Example{Text: strings.Clone(cells[text]), Label: strings.Clone(cells[label])})
 		return nil
 	})
-	if err == nil && len(examples) == 0 {
-		err = errors.New("there are no examples below the header")
-	}
 	return examples, err
 }
 
+// readTriageModel reads a model; without a name, the one of the program.
 func readTriageModel(name string) (*triage.Model, error) {
+	if name == "" {
+		return triage.DefaultModel(), nil
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -143,7 +171,7 @@ func readTriageModel(name string) (*triage.Model, error) {
 
 // triageClassifyCmd labels texts.
 type triageClassifyCmd struct {
-	Model string   `required:"" placeholder:"FILE" help:"Model to use."`
+	Model string   `placeholder:"FILE" help:"Model to use; the one for the default taxonomy when not given."`
 	Texts []string `arg:"" optional:"" help:"Texts; without any, each line of the standard input is one."`
 }
 

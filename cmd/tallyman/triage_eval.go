@@ -15,7 +15,7 @@ import (
 
 // triageEvalCmd measures a model.
 type triageEvalCmd struct {
-	Model    string `required:"" placeholder:"FILE" help:"Model to measure."`
+	Model    string `placeholder:"FILE" help:"Model to measure; the one for the default taxonomy when not given."`
 	CSV      string `name:"csv" required:"" placeholder:"FILE" help:"Examples the model was not trained on."`
 	OOSLabel string `name:"oos-label" placeholder:"LABEL" help:"Label of examples out of scope; the model's own when not given."`
 	JSON     string `name:"json" placeholder:"FILE" help:"Write the figures."`
@@ -30,7 +30,7 @@ func (c *triageEvalCmd) Run(k *kong.Context) error {
 	}
 	examples, err := readExamples(c.CSV)
 	if err != nil {
-		return fmt.Errorf("%s: %w", c.CSV, err)
+		return err
 	}
 	outOfScope := c.OOSLabel
 	if outOfScope == "" {
