@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -19,6 +21,8 @@ type triageEvalCmd struct {
 	CSV      string `name:"csv" required:"" placeholder:"FILE" help:"Examples the model was not trained on."`
 	OOSLabel string `name:"oos-label" placeholder:"LABEL" help:"Label of examples out of scope; the model's own when not given."`
 	JSON     string `name:"json" placeholder:"FILE" help:"Write the figures."`
+	Compare  bool   `help:"Measure golearn's naive Bayes and nearest neighbours beside it, on a sample."`
+	Train    string `placeholder:"FILE" help:"What --compare learns from; half of --csv when not given."`
 	HTML     string `name:"html" placeholder:"FILE" help:"Write a report with confusions and the risk-coverage curve."`
 }
 
@@ -53,8 +57,58 @@ func (c *triageEvalCmd) Run(k *kong.Context) error {
 			return err
 		}
 	}
-	return writeLines(k.Stdout, func(w *bufio.Writer) { printEvaluation(w, e) })
+	if err := writeLines(k.Stdout, func(w *bufio.Writer) { printEvaluation(w, e) }); err != nil || !c.Compare {
+		return err
+	}
+	return c.compare(k.Stdout, m, examples, outOfScope)
 }
+
+// compareRows is the most examples that a peer learns from and is measured on.
+const compareRows = 2000
+
+// compare measures the model's peers on a sample of the same examples. The order
+// of the file does not matter: the sample is drawn.
+func (c *triageEvalCmd) compare(w io.Writer, m *triage.Model, test []triage.Example, outOfScope string) error {
+	r := rand.New(rand.NewPCG(1, 0))
+	test = slices.DeleteFunc(slices.Clone(test), func(e triage.Example) bool { return e.Label == outOfScope })
+	r.Shuffle(len(test), func(i, j int) { test[i], test[j] = test[j], test[i] })
+	train := test[:len(test)/2]
+	if c.Train == "" {
+		test = test[len(test)/2:]
+	} else {
+		var err error
+		if train, err = readExamples(c.Train); err != nil {
+			return err
+		}
+		r.Shuffle(len(train), func(i, j int) { train[i], train[j] = train[j], train[i] })
+	}
+	train, test = train[:min(compareRows, len(train))], test[:min(compareRows, len(test))]
+	texts := make([]string, len(test))
+	for i, e := range test {
+		texts[i] = e.Text
+	}
+	bayes, err := triage.BayesLabels(train, texts)
+	if err != nil {
+		return err
+	}
+	neighbours := m.NeighbourLabels(train, texts)
+	hits := [3]int{}
+	for i, e := range test {
+		for k, got := range []string{m.Classify(e.Text).Label, neighbours[i], bayes[i]} {
+			if got == e.Label {
+				hits[k]++
+			}
+		}
+	}
+	_, err = fmt.Fprintf(w, `on %d examples:
+  accuracy %.4f  the model
+  accuracy %.4f  nearest neighbours, of %d examples
+  accuracy %.4f  golearn's naive Bayes, from the same
+`, len(test), share(hits[0], test), share(hits[1], test), len(train), share(hits[2], test))
+	return err
+}
+
+func share(hits int, of []triage.Example) float64 { return float64(hits) / float64(max(len(of), 1)) }
 
 // judge classifies each example once and takes the time.
 func judge(m *triage.Model, examples []triage.Example) []triage.Judged {
