@@ -31,12 +31,12 @@ func TestTheCorpusHeldOut(t *testing.T) {
 			safety++
 			r := taxonomy.Route(taxonomy.Settle(v).Label, ticket.Text, Facts{})
 			noticed += one(r.Severity == S1 || v.Label == ticket.Label)
-			if r.Severity != S1 && v.Label != ticket.Label {
-				t.Logf("safety missed: %s", ticket.Text)
-			}
 		}
 	}
 	e := Evaluate(judged, m.OutOfScope)
 	t.Logf("%d held out: accuracy %.3f, macro-F1 %.3f, ECE %.3f, answered %.3f with %.3f right, safety %d of %d, oos %+v",
 		len(heldOut), e.Accuracy, e.MacroF1, e.ECE, e.Abstaining.Coverage, e.Abstaining.Precision, noticed, safety, *e.OOS)
+	if e.MacroF1 < 0.40 || e.ECE > 0.06 || e.OOS.AUROC < 0.83 || float64(noticed) < 0.65*float64(safety) {
+		t.Error("that is worse than it was")
+	}
 }
