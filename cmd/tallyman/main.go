@@ -19,6 +19,7 @@ type program struct {
 	Import   importCmd   `cmd:"" help:"Load history from files."`
 	Train    trainCmd    `cmd:"" help:"Fit the models to the recorded history."`
 	Backtest backtestCmd `cmd:"" help:"How much better would counting have been? No server, no database."`
+	Triage   triageCmd   `cmd:"" help:"Tickets: learn labels, measure, classify."`
 	Model    modelCmd    `cmd:"" help:"Models on any table: fit, predict, explain, compare, convert."`
 	Simulate simulateCmd `cmd:"" help:"Write the events of warehouses that never existed."`
 	Key      keyCmd      `cmd:"" help:"API keys."`
