@@ -42,6 +42,7 @@ var coreFeatures = map[scoring.Outcome][]string{
 	scoring.Variance: {
 		"book", "days_since_count", "site_days_since_count", "days_since_error",
 		"rate_30", "rate_60", "prior_30", "site_negatives", "site_received", "book_zero", "out_spread",
+		"restated_qty", "unchanged", "out_repeated", "out_missing", "in_missing", "out_since_count",
 	},
 	scoring.Late: {
 		"late_supplier_site", "late_site", "late_supplier", "late_site_60", "late_supplier_60", "late_all",
