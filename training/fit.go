@@ -48,7 +48,7 @@ func fit(ctx context.Context, t *table, outcome scoring.Outcome, seed uint64, th
 	folds := t.folds()
 	var choices []Choice
 	var best *crossValidation
-	for _, s := range settings(len(t.examples)) {
+	for _, s := range settings(outcome, len(t.examples)) {
 		s.params.Seed, s.params.Threads = seed, threads
 		cv, err := validate(ctx, t, folds, s, outcome)
 		if err != nil {

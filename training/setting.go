@@ -19,19 +19,23 @@ type setting struct {
 // that holds at one site must hold at the next. The first is what stands when
 // no other is clearly better. They were chosen by cross-validation over time on
 // real counts and loads; docs/backtest.md has the figures.
-func settings(rows int) []setting {
-	with := func(trees, depth int, eta, mcw, cols float64) models.Params {
+func settings(outcome scoring.Outcome, rows int) []setting {
+	with := func(trees, depth int, eta, mcw, cols, sample float64) models.Params {
 		p := models.DefaultParams()
 		p.Trees, p.Depth, p.Eta, p.MinChildWeight, p.ColSample = trees, depth, eta, mcw, cols
-		p.L2, p.RowSample, p.Bins = 10, 0.5, 128
+		p.L2, p.RowSample, p.Bins = 10, sample, 128
 		return p
 	}
 	list := []setting{
-		{"core, depth 3", true, with(300, 3, 0.04, 5, 0.3)},
-		{"all, depth 3", false, with(300, 3, 0.04, 5, 0.3)},
+		{"core, depth 3", true, with(300, 3, 0.04, 5, 0.3, 0.5)},
+		{"all, depth 3", false, with(300, 3, 0.04, 5, 0.3, 0.5)},
+	}
+	if outcome != scoring.Variance {
+		// The core of a load is a handful of rates that say much the same.
+		list[0] = setting{"core, depth 2", true, with(150, 2, 0.05, 5, 0.5, 0.7)}
 	}
 	if rows > 5_000 {
-		list = append(list, setting{"all, depth 5", false, with(300, 5, 0.05, 5, 0.4)})
+		list = append(list, setting{"all, depth 5", false, with(300, 5, 0.05, 5, 0.4, 0.5)})
 	}
 	return list
 }
