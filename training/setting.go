@@ -20,22 +20,22 @@ type setting struct {
 // no other is clearly better. They were chosen by cross-validation over time on
 // real counts and loads; docs/backtest.md has the figures.
 func settings(outcome scoring.Outcome, rows int) []setting {
-	with := func(trees, depth int, eta, mcw, cols, sample float64) models.Params {
+	with := func(trees, depth int, eta, cols, sample float64) models.Params {
 		p := models.DefaultParams()
-		p.Trees, p.Depth, p.Eta, p.MinChildWeight, p.ColSample = trees, depth, eta, mcw, cols
-		p.L2, p.RowSample, p.Bins = 10, sample, 128
+		p.Trees, p.Depth, p.Eta, p.ColSample, p.RowSample = trees, depth, eta, cols, sample
+		p.MinChildWeight, p.L2, p.Bins = 5, 10, 128
 		return p
 	}
 	list := []setting{
-		{"core, depth 3", true, with(300, 3, 0.04, 5, 0.3, 0.5)},
-		{"all, depth 3", false, with(300, 3, 0.04, 5, 0.3, 0.5)},
+		{"core, depth 3", true, with(300, 3, 0.04, 0.3, 0.5)},
+		{"all, depth 3", false, with(300, 3, 0.04, 0.3, 0.5)},
 	}
 	if outcome != scoring.Variance {
 		// The core of a load is a handful of rates that say much the same.
-		list[0] = setting{"core, depth 2", true, with(150, 2, 0.05, 5, 0.5, 0.7)}
+		list[0] = setting{"core, depth 2", true, with(150, 2, 0.05, 0.5, 0.7)}
 	}
 	if rows > 5_000 {
-		list = append(list, setting{"all, depth 5", false, with(300, 5, 0.05, 5, 0.4, 0.5)})
+		list = append(list, setting{"all, depth 5", false, with(300, 5, 0.05, 0.4, 0.5)})
 	}
 	return list
 }
