@@ -48,11 +48,11 @@ func trainSmall(threads int) (*Model, error) {
 	return Train(context.Background(), few, s, nil)
 }
 
-func written(t testing.TB, m *Model) []byte {
-	t.Helper()
+func written(tb testing.TB, m *Model) []byte {
+	tb.Helper()
 	var b bytes.Buffer
 	if err := m.Write(&b); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b.Bytes()
 }

@@ -212,5 +212,5 @@ func validCard(s string) bool {
 		}
 		sum += d
 	}
-	return sum%10 == 0 && !(len(digits) == 18 && len(checkedKeys(digits)) > 0)
+	return sum%10 == 0 && (len(digits) != 18 || len(checkedKeys(digits)) == 0)
 }

@@ -91,10 +91,11 @@ func (s scope) score(x signals) float64 {
 func (s scope) share(score float64) float64 {
 	n := len(s.quantiles)
 	i := sort.SearchFloat64s(s.quantiles, score)
-	switch first, last := s.quantiles[0], s.quantiles[n-1]; {
-	case i == 0:
+	first, last := s.quantiles[0], s.quantiles[n-1]
+	switch i {
+	case 0:
 		return math.Exp(score-first) / float64(2*n)
-	case i == n:
+	case n:
 		return 1 - math.Exp(last-score)/float64(2*n)
 	}
 	low, high := s.quantiles[i-1], s.quantiles[i]

@@ -101,7 +101,7 @@ func signalWords(text string) []string {
 }
 
 // found reports whether one of the phrases is in the text.
-func (s Signal) found(words []string) bool {
+func (s *Signal) found(words []string) bool {
 	return slices.ContainsFunc(s.phrases, func(phrase []string) bool {
 		for i := 0; i+len(phrase) <= len(words); i++ {
 			if matches(phrase, words[i:]) {
