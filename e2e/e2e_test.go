@@ -39,7 +39,7 @@ func program(t *testing.T) string {
 		t.Skip("needs PostgreSQL, which -short leaves out")
 	}
 	built.once.Do(func() {
-		if built.dir, built.err = os.MkdirTemp("", "tallyman-e2e-"); built.err != nil {
+		if built.dir, built.err = os.MkdirTemp("", "tallyman-e2e-"); built.err != nil { //nolint:usetesting // all tests share it
 			return
 		}
 		build := exec.Command("go", "build", "-o", built.dir, "./cmd/tallyman")

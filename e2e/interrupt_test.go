@@ -85,8 +85,7 @@ func interruptAt(t *testing.T, line, bin string, args ...string) (status int, ou
 	if !interrupted {
 		t.Fatalf("it never said %q: %v\n%s", line, err, said.String())
 	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exit.ExitCode(), said.String()
 	}
 	if err != nil {

@@ -65,6 +65,7 @@ type life struct {
 }
 
 func newLife(t *testing.T) *life {
+	t.Helper()
 	l := &life{
 		t: t, db: storetest.DB(t), rng: rand.New(rand.NewPCG(7, 7)), held: map[int][]warehouse.Event{},
 		asked: map[store.EvaluationID]scoring.Request{}, ranked: map[store.RankingID]store.Ranking{},

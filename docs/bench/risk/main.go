@@ -12,7 +12,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -40,7 +39,8 @@ type demo struct {
 func main() {
 	flag.Parse()
 	if err := run(context.Background()); err != nil {
-		log.Fatal(err)
+		fmt.Fprintln(os.Stderr, "risk:", err)
+		os.Exit(1)
 	}
 }
 
