@@ -23,7 +23,7 @@ type Imported struct {
 
 // ConflictingEvent is a record whose key another event holds.
 type ConflictingEvent struct {
-	Place  int // of the record in the batch, from 0
+	Place  int `db:"-"` // of the record in the batch, from 0
 	Source warehouse.Source
 	ID     string
 	Holder Seq
