@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,7 +17,8 @@ import (
 
 // Cassette replays recorded traffic: one file a request in Dir, named after the
 // hash of method, path and body. With a Record transport it asks the real server
-// instead and writes the files. No request header is kept, and a reply that
+// instead and writes the files; without, a request that was never recorded gets
+// status 404 and the code never_recorded. No request header is kept, and a reply that
 // holds Secret is not written. A client that replays must be seeded as the one
 // that recorded, or its requests differ.
 type Cassette struct {
@@ -78,10 +81,13 @@ func (c Cassette) write(file string, t take) error {
 
 func replay(file string, r *http.Request) (*http.Response, error) {
 	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("cassette: this request was never recorded: %w", err)
+	t := take{Status: http.StatusNotFound, ContentType: "application/json", Body: `{"error":{"code":"never_recorded"}}`}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		text = []byte("{}")
+	case err != nil:
+		return nil, fmt.Errorf("cassette: %w", err)
 	}
-	var t take
 	if err := json.Unmarshal(text, &t); err != nil {
 		return nil, fmt.Errorf("cassette %s: %w", file, err)
 	}
