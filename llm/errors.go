@@ -18,18 +18,18 @@ const (
 
 // The server's side did.
 const (
-	ReasonTimeout         Reason = "timeout"            // no reply in time
-	ReasonNetwork         Reason = "network"            // no connection, or it broke
-	ReasonRateLimited     Reason = "rate_limited"       // 429, or our own limit, for longer than we may wait
-	ReasonServer          Reason = "server"             // 5xx
-	ReasonAuth            Reason = "auth"               // 401 or 403
-	ReasonNotFound        Reason = "not_found"          // 404: wrong base URL or unknown model
-	ReasonRejected        Reason = "rejected"           // any other 4xx: the server does not take such a request
-	ReasonRedirect        Reason = "redirect"           // 3xx, never followed
-	ReasonTooLarge        Reason = "too_large"          // the reply is longer than 256 KiB
-	ReasonNotACompletion  Reason = "not_a_completion"   // a reply that is no chat completion
-	ReasonErrorInOK       Reason = "error_in_ok"        // status 200 around an error
-	ReasonModelChanged    Reason = "model_changed"      // another model answers than the one probed: probe again
+	ReasonTimeout        Reason = "timeout"          // no reply in time
+	ReasonNetwork        Reason = "network"          // no connection, or it broke
+	ReasonRateLimited    Reason = "rate_limited"     // 429, or our own limit, for longer than we may wait
+	ReasonServer         Reason = "server"           // 5xx
+	ReasonAuth           Reason = "auth"             // 401 or 403
+	ReasonNotFound       Reason = "not_found"        // 404: wrong base URL or unknown model
+	ReasonRejected       Reason = "rejected"         // any other 4xx: the server does not take such a request
+	ReasonRedirect       Reason = "redirect"         // 3xx, never followed
+	ReasonTooLarge       Reason = "too_large"        // the reply is longer than 256 KiB
+	ReasonNotACompletion Reason = "not_a_completion" // a reply that is no chat completion
+	ReasonErrorInOK      Reason = "error_in_ok"      // status 200 around an error
+	ReasonModelChanged   Reason = "model_changed"    // another model answers than the one probed: probe again
 )
 
 // The server replied, and the reply could not be used: the model abstains.

@@ -17,7 +17,7 @@ import (
 const MaxChoices = 11
 
 const (
-	maxEvidence = 120     // runes
+	maxEvidence = 120      // runes
 	maxPrompt   = 64 << 10 // bytes of everything a caller supplies
 )
 
