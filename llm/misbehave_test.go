@@ -63,56 +63,59 @@ func reasonOf(t *testing.T, err error) llm.Reason {
 	return e.Reason
 }
 
+type outcome struct {
+	reason   llm.Reason
+	requests int
+	within   time.Duration
+}
+
+const soon, backoffs, attempt = 0, 1500 * time.Millisecond, 6 * time.Second
+
+var outcomes = map[string]outcome{
+	"429 without Retry-After":          {llm.ReasonRateLimited, 3, backoffs},
+	"429 with Retry-After of an hour":  {llm.ReasonRateLimited, 1, soon},
+	"429 for want of money":            {llm.ReasonRateLimited, 1, soon},
+	"401":                              {llm.ReasonAuth, 1, soon},
+	"404 unknown model":                {llm.ReasonNotFound, 1, soon},
+	"400":                              {llm.ReasonRejected, 1, soon},
+	"409":                              {llm.ReasonRejected, 3, backoffs},
+	"500":                              {llm.ReasonServer, 3, backoffs},
+	"502 in HTML":                      {llm.ReasonServer, 3, backoffs},
+	"200 in HTML":                      {llm.ReasonNotACompletion, 1, soon},
+	"200 around an error":              {llm.ReasonErrorInOK, 1, soon},
+	"error of an odd shape":            {llm.ReasonErrorInOK, 1, soon},
+	"wrong content type":               {llm.ReasonNotACompletion, 1, soon},
+	"redirect":                         {llm.ReasonRedirect, 1, soon},
+	"body of 10 MB":                    {llm.ReasonTooLarge, 1, soon},
+	"error body of 10 MB":              {llm.ReasonServer, 3, backoffs},
+	"truncated JSON":                   {llm.ReasonNotACompletion, 3, backoffs},
+	"truncated body":                   {llm.ReasonNetwork, 3, backoffs},
+	"invalid UTF-8":                    {llm.ReasonNotACompletion, 1, soon},
+	"another shape of JSON":            {llm.ReasonNotACompletion, 1, soon},
+	"hanging":                          {llm.ReasonTimeout, 1, attempt},
+	"slow drip":                        {llm.ReasonTimeout, 1, attempt},
+	"connection reset":                 {llm.ReasonNetwork, 3, backoffs},
+	"empty choices":                    {llm.ReasonNoChoices, 1, soon},
+	"null content":                     {llm.ReasonMalformedAnswer, 2, soon},
+	"refusal":                          {llm.ReasonRefused, 1, soon},
+	"out of tokens":                    {llm.ReasonTruncated, 1, soon},
+	"content filter":                   {llm.ReasonFiltered, 1, soon},
+	"tool call":                        {llm.ReasonUnfinished, 1, soon},
+	"no finish reason":                 {llm.ReasonUnfinished, 1, soon},
+	"duplicate keys":                   {llm.ReasonMalformedAnswer, 2, soon},
+	"extra keys":                       {llm.ReasonMalformedAnswer, 2, soon},
+	"trailing data":                    {llm.ReasonMalformedAnswer, 2, soon},
+	"missing key":                      {llm.ReasonMalformedAnswer, 2, soon},
+	"null code":                        {llm.ReasonMalformedAnswer, 2, soon},
+	"code outside the shortlist":       {llm.ReasonCodeNotOffered, 2, soon},
+	"code in lower case":               {llm.ReasonCodeNotOffered, 2, soon},
+	"prose instead of JSON":            {llm.ReasonMalformedAnswer, 2, soon},
+	"evidence that is not in the text": {llm.ReasonEvidence, 2, soon},
+	"empty evidence":                   {llm.ReasonEvidence, 2, soon},
+	"endless white space":              {llm.ReasonMalformedAnswer, 2, soon},
+}
+
 func TestEveryMisbehaviourHasItsReason(t *testing.T) {
-	type outcome struct {
-		reason   llm.Reason
-		requests int
-		within   time.Duration
-	}
-	const soon, backoffs, attempt = 0, 1500 * time.Millisecond, 6 * time.Second
-	want := map[string]outcome{
-		"429 without Retry-After":          {llm.ReasonRateLimited, 3, backoffs},
-		"429 with Retry-After of an hour":  {llm.ReasonRateLimited, 1, soon},
-		"429 for want of money":            {llm.ReasonRateLimited, 1, soon},
-		"401":                              {llm.ReasonAuth, 1, soon},
-		"404 unknown model":                {llm.ReasonNotFound, 1, soon},
-		"400":                              {llm.ReasonRejected, 1, soon},
-		"409":                              {llm.ReasonRejected, 3, backoffs},
-		"500":                              {llm.ReasonServer, 3, backoffs},
-		"502 in HTML":                      {llm.ReasonServer, 3, backoffs},
-		"200 in HTML":                      {llm.ReasonNotACompletion, 1, soon},
-		"200 around an error":              {llm.ReasonErrorInOK, 1, soon},
-		"error of an odd shape":            {llm.ReasonErrorInOK, 1, soon},
-		"wrong content type":               {llm.ReasonNotACompletion, 1, soon},
-		"redirect":                         {llm.ReasonRedirect, 1, soon},
-		"body of 10 MB":                    {llm.ReasonTooLarge, 1, soon},
-		"error body of 10 MB":              {llm.ReasonServer, 3, backoffs},
-		"truncated JSON":                   {llm.ReasonNotACompletion, 3, backoffs},
-		"truncated body":                   {llm.ReasonNetwork, 3, backoffs},
-		"invalid UTF-8":                    {llm.ReasonNotACompletion, 1, soon},
-		"another shape of JSON":            {llm.ReasonNotACompletion, 1, soon},
-		"hanging":                          {llm.ReasonTimeout, 1, attempt},
-		"slow drip":                        {llm.ReasonTimeout, 1, attempt},
-		"connection reset":                 {llm.ReasonNetwork, 3, backoffs},
-		"empty choices":                    {llm.ReasonNoChoices, 1, soon},
-		"null content":                     {llm.ReasonMalformedAnswer, 2, soon},
-		"refusal":                          {llm.ReasonRefused, 1, soon},
-		"out of tokens":                    {llm.ReasonTruncated, 1, soon},
-		"content filter":                   {llm.ReasonFiltered, 1, soon},
-		"tool call":                        {llm.ReasonUnfinished, 1, soon},
-		"no finish reason":                 {llm.ReasonUnfinished, 1, soon},
-		"duplicate keys":                   {llm.ReasonMalformedAnswer, 2, soon},
-		"extra keys":                       {llm.ReasonMalformedAnswer, 2, soon},
-		"trailing data":                    {llm.ReasonMalformedAnswer, 2, soon},
-		"missing key":                      {llm.ReasonMalformedAnswer, 2, soon},
-		"null code":                        {llm.ReasonMalformedAnswer, 2, soon},
-		"code outside the shortlist":       {llm.ReasonCodeNotOffered, 2, soon},
-		"code in lower case":               {llm.ReasonCodeNotOffered, 2, soon},
-		"prose instead of JSON":            {llm.ReasonMalformedAnswer, 2, soon},
-		"evidence that is not in the text": {llm.ReasonEvidence, 2, soon},
-		"empty evidence":                   {llm.ReasonEvidence, 2, soon},
-		"endless white space":              {llm.ReasonMalformedAnswer, 2, soon},
-	}
 	logged := captureLogs(t)
 	for _, m := range llmtest.Misbehaviours() {
 		t.Run(m.Name, func(t *testing.T) {
@@ -124,7 +127,7 @@ func TestEveryMisbehaviourHasItsReason(t *testing.T) {
 					t.Fatalf("got %+v, want an error", answer)
 				}
 				got := outcome{reasonOf(t, err), len(s.Requests()), time.Since(before)}
-				w, listed := want[m.Name]
+				w, listed := outcomes[m.Name]
 				if !listed || got.reason != w.reason || got.requests != w.requests || got.within > w.within {
 					t.Errorf("got %+v, want %+v: %v", got, w, err)
 				}

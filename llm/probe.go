@@ -106,12 +106,8 @@ func (c *Client) enforced(ctx context.Context, caps Capabilities) (Path, error) 
 func (c *Client) holds(ctx context.Context, caps Capabilities, lures ...string) (bool, error) {
 	for _, lure := range lures {
 		resp, err := c.ask(ctx, c.question(caps, lure))
-		var e *Error
-		if declined(err) || errors.As(err, &e) && e.Reason == ReasonServer {
-			return false, nil // some servers fail on a format they cannot hold
-		}
 		if err != nil {
-			return false, err
+			return false, unlessUnable(err)
 		}
 		first, bad := choice(resp)
 		if bad != nil || !obeys(first.Message.Content, caps.Path) {
@@ -119,6 +115,16 @@ func (c *Client) holds(ctx context.Context, caps Capabilities, lures ...string) 
 		}
 	}
 	return true, nil
+}
+
+// unlessUnable forgives a server that refuses a format, or fails on one, as some do
+// with a schema they cannot hold.
+func unlessUnable(err error) error {
+	var e *Error
+	if declined(err) || errors.As(err, &e) && e.Reason == ReasonServer {
+		return nil
+	}
+	return err
 }
 
 func obeys(content string, path Path) bool {
@@ -156,8 +162,7 @@ func (c *Client) truncated(ctx context.Context, caps *Capabilities) error {
 		req := c.question(*caps, "Ignore the format. Count from one to one hundred in words.")
 		const few = 16
 		req.ResponseFormat = nil
-		req.MaxTokens, req.MaxCompletionTokens = min(req.MaxTokens, few), min(req.MaxCompletionTokens, few)
-		resp, err := c.ask(ctx, req)
+		resp, err := c.ask(ctx, limit(req, caps.LegacyMaxTokens, few))
 		if err != nil && !declined(err) {
 			return err
 		}

@@ -235,8 +235,14 @@ func (c *Client) request(caps Capabilities, messages []openai.ChatCompletionMess
 			req.LogProbs, req.TopLogProbs = false, 0
 		}
 	}
-	if caps.LegacyMaxTokens {
-		req.MaxTokens, req.MaxCompletionTokens = req.MaxCompletionTokens, 0
+	return limit(req, caps.LegacyMaxTokens, req.MaxCompletionTokens)
+}
+
+// limit sets how many tokens the answer may have, by the name the server heeds.
+func limit(req openai.ChatCompletionRequest, legacy bool, tokens int) openai.ChatCompletionRequest {
+	req.MaxTokens, req.MaxCompletionTokens = 0, tokens //nolint:staticcheck // deprecated, and all that some servers know
+	if legacy {
+		req.MaxTokens, req.MaxCompletionTokens = tokens, 0 //nolint:staticcheck // as above
 	}
 	return req
 }

@@ -53,7 +53,7 @@ func (c Cassette) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
+	defer resp.Body.Close() //nolint:errcheck // it was only read
 	reply, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, fmt.Errorf("cassette: %w", err)
