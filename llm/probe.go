@@ -109,8 +109,7 @@ func (c *Client) holds(ctx context.Context, caps Capabilities, lures ...string) 
 		if err != nil {
 			return false, unlessUnable(err)
 		}
-		first, bad := choice(resp)
-		if bad != nil || !obeys(first.Message.Content, caps.Path) {
+		if !obeys(resp, caps.Path) {
 			return false, nil
 		}
 	}
@@ -127,7 +126,12 @@ func unlessUnable(err error) error {
 	return err
 }
 
-func obeys(content string, path Path) bool {
+func obeys(resp openai.ChatCompletionResponse, path Path) bool {
+	first, bad := choice(resp)
+	if bad != nil {
+		return false
+	}
+	content := first.Message.Content
 	if path == PathJSON {
 		return strings.HasPrefix(strings.TrimSpace(content), "{") && json.Valid([]byte(content))
 	}
