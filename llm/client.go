@@ -57,6 +57,9 @@ type Config struct {
 	Transport http.RoundTripper                          // nil takes no proxy and keeps no connection
 }
 
+// String leaves the key out, so that a configuration can be printed.
+func (c Config) String() string { return c.Model + " at " + c.BaseURL }
+
 // Client asks one model of one server. It is safe for concurrent use, starts
 // nothing in the background and needs no closing.
 type Client struct {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -159,41 +160,49 @@ func TestWholeCallEndsAfterTwelveSeconds(t *testing.T) {
 	})
 }
 
-func TestRateAndConcurrencyAreLimited(t *testing.T) {
+func TestRateIsLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
-		now, most := 0, 0
+		s := llmtest.InMemory(t, llmtest.Model{}.Reply)
+		cfg := config(s)
+		cfg.RequestsPerMinute, cfg.Concurrency = 120, 2
+		began := time.Now()
+		chooseAll(t, client(t, cfg), 10)
+		if took := time.Since(began); took != 4*time.Second { // 2 at once, 8 at 2 a second
+			t.Errorf("10 requests took %s, want 4s", took)
+		}
+	})
+}
+
+func TestConcurrencyIsLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var now, most atomic.Int64
 		s := llmtest.InMemory(t, func(w http.ResponseWriter, r *http.Request, req llmtest.Request) {
-			mu.Lock()
-			now++
-			most = max(most, now)
-			mu.Unlock()
-			time.Sleep(100 * time.Millisecond)
-			mu.Lock()
-			now--
-			mu.Unlock()
+			most.Store(max(most.Load(), now.Add(1)))
+			time.Sleep(time.Second)
+			now.Add(-1)
 			llmtest.Model{}.Reply(w, r, req)
 		})
 		cfg := config(s)
-		cfg.RequestsPerMinute, cfg.Concurrency = 120, 2
-		c := client(t, cfg)
+		cfg.Concurrency = 2
 		began := time.Now()
-		var wait sync.WaitGroup
-		for n := range 10 {
-			wait.Go(func() {
-				if _, err := c.Choose(t.Context(), numbered(n)); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		wait.Wait()
-		if most > 2 {
-			t.Errorf("%d requests at a time, want 2", most)
-		}
-		if took := time.Since(began); took < 4*time.Second { // 2 at once, 8 at 2 a second
-			t.Errorf("10 requests took %s", took)
+		chooseAll(t, client(t, cfg), 10)
+		if took := time.Since(began); most.Load() != 2 || took < 5*time.Second || took > 6*time.Second {
+			t.Errorf("10 requests of a second took %s, %d at a time, want 2", took, most.Load())
 		}
 	})
+}
+
+func chooseAll(t *testing.T, c *llm.Client, texts int) {
+	t.Helper()
+	var wait sync.WaitGroup
+	for n := range texts {
+		wait.Go(func() {
+			if _, err := c.Choose(t.Context(), numbered(n)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
 }
 
 func TestIdenticalTextsShareOneRequest(t *testing.T) {
@@ -288,6 +297,15 @@ func TestConfigurationIsRefusedWithAReason(t *testing.T) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+func TestAPrintedConfigurationHoldsNoKey(t *testing.T) {
+	c := config(llmtest.InMemory(t, llmtest.Hang))
+	for _, text := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%+v", client(t, c))} {
+		if strings.Contains(text, key) {
+			t.Errorf("the key is in %s", text)
+		}
 	}
 }
 
