@@ -41,7 +41,7 @@ func TestBudgetHoldsToOneRequestUnderConcurrency(t *testing.T) {
 				if spent.Tokens() > ledger.Tokens || len(refused) == 0 {
 					t.Errorf("spent %d of %d tokens, refused %d", spent.Tokens(), ledger.Tokens, len(refused))
 				}
-				for n := 200; ; n++ { // one at a time, until not even one fits
+				for n := 200; n < 400; n++ { // one at a time, until not even one fits
 					if _, err := c.Choose(t.Context(), numbered(n)); reasonOf(t, err) == llm.ReasonBudget {
 						break
 					}

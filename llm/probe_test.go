@@ -32,7 +32,9 @@ func TestProbeSaysWhatTheServerReallyDoes(t *testing.T) {
 		edit  func(*llm.Capabilities)
 	}{
 		{"all", llmtest.Model{}, func(*llm.Capabilities) {}},
-		{"schemas accepted and ignored", llmtest.Model{Lax: true}, func(c *llm.Capabilities) { c.Path = llm.PathText }},
+		{"formats accepted and ignored", llmtest.Model{Prose: true, Foreign: true}, func(c *llm.Capabilities) { c.Path = llm.PathText }},
+		{"prose in spite of a schema", llmtest.Model{Prose: true}, func(c *llm.Capabilities) { c.Path = llm.PathText }},
+		{"a code not in the schema", llmtest.Model{Foreign: true}, func(c *llm.Capabilities) { c.Path = llm.PathJSON }},
 		{"schemas refused", llmtest.Model{Rejects: "json_schema"}, func(c *llm.Capabilities) { c.Path = llm.PathJSON }},
 		{"formats refused", llmtest.Model{Rejects: "response_format"}, func(c *llm.Capabilities) { c.Path = llm.PathText }},
 		{"log probabilities dropped", llmtest.Model{NoProbs: true}, func(c *llm.Capabilities) { c.LogProbs = false }},

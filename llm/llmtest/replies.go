@@ -12,7 +12,8 @@ import (
 // Model is a model that answers well.
 type Model struct {
 	Pick     func(text string, codes []string) string // nil takes the first code
-	Lax      bool                                     // the server ignores schemas, and the model follows lures
+	Prose    bool                                     // whatever the format, it writes prose when told to
+	Foreign  bool                                     // whatever the format, it takes a code not offered when told to
 	NoProbs  bool                                     // log probabilities are left out
 	Name     string                                   // as which it answers; empty for the name asked for
 	Rejects  string                                   // a request with this parameter gets status 400
@@ -29,13 +30,12 @@ func (m Model) Reply(w http.ResponseWriter, _ *http.Request, req Request) {
 	if !m.Unheeded {
 		limit = max(limit, req.MaxCompletionTokens)
 	}
-	constrained := req.ResponseFormat.Type == "json_schema" && !m.Lax
 	last := req.Messages[len(req.Messages)-1].Content
 	switch {
 	case limit > 0 && limit < 50:
 		write(w, completion(m.name(req), "one two three four", "length", nil))
 		return
-	case m.Lax && strings.Contains(last, "prose"):
+	case m.Prose && strings.Contains(last, "prose"):
 		write(w, completion(m.name(req), "The sea is wide. It is blue.", "stop", nil))
 		return
 	}
@@ -44,7 +44,7 @@ func (m Model) Reply(w http.ResponseWriter, _ *http.Request, req Request) {
 	if m.Pick != nil {
 		code = m.Pick(req.Text(), codes)
 	}
-	if m.Lax && !constrained && strings.Contains(last, `"code":"Z"`) {
+	if m.Foreign && strings.Contains(last, `"code":"Z"`) {
 		code = "Z"
 	}
 	content := Content(code, firstWords(req.Text()), req)
