@@ -247,6 +247,9 @@ func TestIdenticalTextsShareOneRequest(t *testing.T) {
 		if used.Requests != 1 {
 			t.Errorf("%d requests were accounted for by 20 answers, want 1", used.Requests)
 		}
+		if answer, err := c.Choose(t.Context(), prompt()); err != nil || !answer.Shared || answer.Usage != (llm.Usage{}) {
+			t.Errorf("a kept answer costs again: %+v %v", answer, err)
+		}
 		elsewhere := prompt()
 		elsewhere.Site = "south"
 		if answer, err := c.Choose(t.Context(), elsewhere); err != nil || answer.Shared {
