@@ -97,7 +97,9 @@ func (u Usage) minus(v Usage) Usage {
 // tokens a message.
 func (c *Client) most(req openai.ChatCompletionRequest) Usage {
 	output := req.MaxCompletionTokens + req.MaxTokens //nolint:staticcheck // one of them is zero
-	const schema = 128 // tokens that a server may count for it
+
+	// A server may count the schema as input.
+	const schema = 128
 	u := Usage{Requests: 1, Input: schema, Output: int64(output)}
 	for _, message := range req.Messages {
 		u.Input += int64(len(message.Content))/2 + 16
