@@ -68,7 +68,7 @@ func BenchmarkFold(b *testing.B) {
 	for _, threads := range []int{1, 2} {
 		b.Run(fmt.Sprintf("threads=%d", threads), func(b *testing.B) {
 			for b.Loop() {
-				s := &State{coder: coder, network: network{}}
+				s := (&State{coder: coder}).Empty()
 				examples, err := s.Replay(context.Background(), facts, &schema, threads)
 				if err != nil {
 					b.Fatal(err)
@@ -77,7 +77,7 @@ func BenchmarkFold(b *testing.B) {
 				positions := 0
 				for _, site := range s.sites {
 					if site != nil {
-						positions += len(site.positions)
+						positions += int(site.positions.len())
 					}
 				}
 				b.ReportMetric(float64(len(examples)), "vectors")

@@ -1,9 +1,6 @@
 package features
 
-import (
-	"slices"
-	"sort"
-)
+import "sort"
 
 // An entry is one fact as a position remembers it.
 type entry struct {
@@ -102,34 +99,34 @@ func (l *ledger) move(e *entry) {
 	}
 }
 
-// add puts an entry where its time belongs, after those of the same instant.
-// It returns the outcomes that no longer stand and those that stand instead:
-// an entry that is the newest adds at most one; a late one may change all the
-// counts after it.
-func (p *position) add(e entry) (void, stand []count) {
+// log puts an entry of a position where its time belongs, after those of the
+// same instant. It returns the outcomes that no longer stand, until the next
+// call, and those that stand instead: an entry that is the newest adds at most
+// one; a late one may change all the counts after it.
+func (s *site) log(p *position, e entry) (void, stand []count) {
+	last := len(p.log) - 1
+	p.log = s.entries.append(p.log, e)
 	kept := len(p.counts)
-	if n := len(p.log); n == 0 || p.log[n-1].at <= e.at {
-		p.log = append(p.log, e)
-		if c, counted := p.ledger.apply(&e); counted {
-			p.counts = append(p.counts, c)
-		}
+	if last < 0 || p.log[last].at <= e.at {
+		s.follow(p, &e)
 		return nil, p.counts[kept:]
 	}
-	i := sort.Search(len(p.log), func(i int) bool { return p.log[i].at > e.at })
-	p.log = slices.Insert(p.log, i, e)
+	i := sort.Search(last, func(i int) bool { return p.log[i].at > e.at })
+	copy(p.log[i+1:], p.log[i:])
+	p.log[i] = e
 	kept = sort.Search(kept, func(i int) bool { return p.counts[i].at > e.at })
-	void = p.counts[kept:]
-	p.replay()
-	return void, p.counts[kept:]
+	s.void = append(s.void[:0], p.counts[kept:]...)
+	p.counts, p.ledger = p.counts[:0], ledger{}
+	for i := range p.log {
+		s.follow(p, &p.log[i])
+	}
+	return s.void, p.counts[kept:]
 }
 
-// replay rebuilds what follows from the log.
-func (p *position) replay() {
-	p.counts, p.ledger = nil, ledger{}
-	for i := range p.log {
-		if c, counted := p.ledger.apply(&p.log[i]); counted {
-			p.counts = append(p.counts, c)
-		}
+// follow brings what follows from the log forward by one entry.
+func (s *site) follow(p *position, e *entry) {
+	if c, counted := p.ledger.apply(e); counted {
+		p.counts = s.counts.append(p.counts, c)
 	}
 }
 

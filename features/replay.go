@@ -200,14 +200,14 @@ func (w *worker) count(r *replay, site *site, i int) {
 	p := site.position(s.coder, f.SKU, f.Location)
 	v := w.vector(r.schema)
 	s.positionVector(site, p, f.At, f.Book, v[:numPosition])
-	s.coder.writeAttrs(r.schema, site.items[p.item].attrs.value, v)
+	s.coder.writeAttrs(r.schema, site.items.at(p.item).attrs.value, v)
 	book := f.Book
 	if book == none {
 		book = p.ledger.book
 	}
 	w.examples = append(w.examples, Example{
 		Position: s.coder.position(f.Site, f.SKU, f.Location), Stage: AtCount, At: time.UnixMicro(f.At).UTC(), Vector: v,
-		Cost: costOf(&site.items[p.item]), Book: warehouse.Qty(book), Variance: warehouse.Qty(f.Qty - book), order: i,
+		Cost: costOf(site.items.at(p.item)), Book: warehouse.Qty(book), Variance: warehouse.Qty(f.Qty - book), order: i,
 	})
 }
 
