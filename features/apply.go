@@ -42,15 +42,15 @@ func (s *site) apply(c *Coder, f *Fact, before int64) {
 	case kindCount:
 		s.enter(c, f, f.Location, entry{at: f.At, qty: f.Qty, ref: f.Book, user: f.User, kind: f.Kind})
 	case kindAdjustment:
-		s.note(c, f, entry{at: f.At, qty: f.Qty, user: f.User, kind: f.Kind}, mAdjusts)
+		s.note(c, f, entry{at: f.At, qty: f.Qty, ref: none, user: f.User, kind: f.Kind}, mAdjusts)
 	case kindOpening, kindPosting:
-		s.enter(c, f, f.Location, entry{at: f.At, qty: f.Qty, user: f.User, kind: f.Kind})
+		s.enter(c, f, f.Location, entry{at: f.At, qty: f.Qty, ref: none, user: f.User, kind: f.Kind})
 	}
 }
 
 // move records stock entering or leaving one location.
 func (s *site) move(c *Coder, f *Fact, location uint32, qty int64) {
-	p := s.enter(c, f, location, entry{at: f.At, qty: qty, user: f.User, kind: f.Kind})
+	p := s.enter(c, f, location, entry{at: f.At, qty: qty, ref: none, user: f.User, kind: f.Kind})
 	day := dayOf(f.At)
 	s.tally.add(day, mMoves, 1)
 	s.zones[p.zone].tally.add(day, mMoves, 1)

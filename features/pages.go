@@ -35,7 +35,7 @@ type arena[T any] struct {
 }
 
 // blocks are the sizes that lists grow by; longer ones grow by themselves.
-var blocks = [...]int{2, 4, 6, 8, 12, 16, 24, 32, 48, 64}
+var blocks = [...]int{1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128}
 
 // append appends to a list of this arena.
 func (a *arena[T]) append(list []T, x T) []T {

@@ -2,15 +2,6 @@ package features
 
 import "sort"
 
-// An entry is one fact as a position remembers it.
-type entry struct {
-	at   int64
-	qty  int64 // move: signed effect on book; count and posting: the quantity, none when absent
-	ref  int64 // count: book given, none when absent; pick exception: quantity asked for
-	user uint32
-	kind kind
-}
-
 // A count is the outcome of one count, derived from the log.
 type count struct {
 	at       int64
@@ -29,7 +20,7 @@ type position struct {
 	sku, location uint32
 	item          uint32 // index of the site's SKU
 	zone          uint32 // index of the site's zone
-	log           []entry
+	log           records
 	counts        []count
 	ledger        ledger
 }
@@ -104,21 +95,25 @@ func (l *ledger) move(e *entry) {
 // call, and those that stand instead: an entry that is the newest adds at most
 // one; a late one may change all the counts after it.
 func (s *site) log(p *position, e entry) (void, stand []count) {
-	last := len(p.log) - 1
-	p.log = s.entries.append(p.log, e)
+	n := len(p.log)
+	s.words = e.write(s.words[:0])
+	for _, r := range s.words {
+		p.log = s.records.append(p.log, r)
+	}
 	kept := len(p.counts)
-	if last < 0 || p.log[last].at <= e.at {
+	if n == 0 || p.log[n-1].at <= e.at {
 		s.follow(p, &e)
 		return nil, p.counts[kept:]
 	}
-	i := sort.Search(last, func(i int) bool { return p.log[i].at > e.at })
-	copy(p.log[i+1:], p.log[i:])
-	p.log[i] = e
+	i := sort.Search(n, func(i int) bool { return p.log[i].at > e.at })
+	copy(p.log[i+len(s.words):], p.log[i:n])
+	copy(p.log[i:], s.words)
 	kept = sort.Search(kept, func(i int) bool { return p.counts[i].at > e.at })
 	s.void = append(s.void[:0], p.counts[kept:]...)
 	p.counts, p.ledger = p.counts[:0], ledger{}
-	for i := range p.log {
-		s.follow(p, &p.log[i])
+	for rest := p.log; len(rest) > 0; {
+		e, rest = rest.next()
+		s.follow(p, &e)
 	}
 	return s.void, p.counts[kept:]
 }
@@ -144,20 +139,4 @@ func (p *position) standing() (s standing) {
 		s.counted = 1
 	}
 	return s
-}
-
-// since returns the entries at or after an instant.
-func (p *position) since(at int64) []entry {
-	log := p.log
-	// Most positions are read near the end of a short log.
-	if len(log) > 16 {
-		i := sort.Search(len(log), func(i int) bool { return log[i].at >= at })
-		return log[i:]
-	}
-	for i := range log {
-		if log[i].at >= at {
-			return log[i:]
-		}
-	}
-	return nil
 }

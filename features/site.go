@@ -7,7 +7,8 @@ type site struct {
 	tally     *tally
 	positions pages[position]
 	index     index
-	entries   arena[entry] // of the logs of the positions
+	records   arena[record] // of the logs of the positions
+	words     []record      // of the entry being logged
 	counts    arena[count]
 	void      []count     // the outcomes that an entry ended
 	items     pages[item] // SKUs of this site

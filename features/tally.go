@@ -62,6 +62,9 @@ func (t *tally) on(day int32) *sums {
 	}
 	i, found := slices.BinarySearchFunc(t.tiles, day, func(x tile, day int32) int { return cmp.Compare(x.day, day) })
 	if !found {
+		if n := len(t.tiles); n == cap(t.tiles) {
+			t.tiles = append(make([]tile, 0, n+2+n/4), t.tiles...) // most histories are short
+		}
 		t.tiles = slices.Insert(t.tiles, i, tile{day: day})
 	}
 	return &t.tiles[i].sum
