@@ -112,6 +112,7 @@ func (r *replay) gives(f *Fact) bool {
 // A worker folds the facts of its sites.
 type worker struct {
 	shares  []share
+	warmer  warmer
 	pending []pendingLine
 }
 
@@ -176,7 +177,13 @@ func (r *replay) partition(threads int) []worker {
 func (w *worker) day(r *replay, end int, front int64) {
 	for i := range w.shares {
 		share := &w.shares[i]
+		cold := len(share.facts) // what is left when the facts that are warm are folded
 		for len(share.facts) > 0 && int(share.facts[0]) < end {
+			if len(share.facts) <= cold {
+				next := share.facts[:min(block, len(share.facts))]
+				w.warmer.warm(r.state, share.site, r.facts, next)
+				cold = len(share.facts) - len(next)
+			}
 			w.instant(r, share)
 		}
 		share.site.advance(r.state.coder, front)
