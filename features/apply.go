@@ -52,10 +52,10 @@ func (s *site) apply(c *Coder, f *Fact, before int64) {
 func (s *site) move(c *Coder, f *Fact, location uint32, qty int64) {
 	p := s.enter(c, f, location, entry{at: f.At, qty: qty, ref: none, user: f.User, kind: f.Kind})
 	day := dayOf(f.At)
-	s.tally.add(day, mMoves, 1)
-	s.zones[p.zone].tally.add(day, mMoves, 1)
+	s.tally.on(day).add(mMoves, 1)
+	s.zones[p.zone].tally.on(day).add(mMoves, 1)
 	if f.User != 0 {
-		s.userOf(f.User).add(day, mMoves, 1)
+		s.userOf(f.User).on(day).add(mMoves, 1)
 	}
 }
 
@@ -63,9 +63,9 @@ func (s *site) move(c *Coder, f *Fact, location uint32, qty int64) {
 func (s *site) note(c *Coder, f *Fact, e entry, m measure) {
 	p := s.enter(c, f, f.Location, e)
 	day := dayOf(f.At)
-	s.tally.add(day, m, 1)
-	s.zones[p.zone].tally.add(day, m, 1)
-	s.items.at(p.item).tally.add(day, m, 1)
+	s.tally.on(day).add(m, 1)
+	s.zones[p.zone].tally.on(day).add(m, 1)
+	s.items.at(p.item).tally.on(day).add(m, 1)
 }
 
 // enter adds an entry to its position and credits the outcomes it changes.
@@ -97,11 +97,11 @@ func (s *site) enter(c *Coder, f *Fact, location uint32, e entry) *position {
 // take it back.
 func (s *site) outcome(p *position, c *count, n int32) {
 	day, credit := dayOf(c.at), c.sums(n)
-	s.tally.addAll(day, &credit)
-	s.zones[p.zone].tally.addAll(day, &credit)
-	s.items.at(p.item).tally.addAll(day, &credit)
+	s.tally.on(day).addAll(&credit)
+	s.zones[p.zone].tally.on(day).addAll(&credit)
+	s.items.at(p.item).tally.on(day).addAll(&credit)
 	if c.user != 0 {
-		s.userOf(c.user).addAll(day, &credit)
+		s.userOf(c.user).on(day).addAll(&credit)
 	}
 	s.credit(scopeSKU, p.sku, day, &credit)
 	s.credit(scopeAll, 0, day, &credit)
@@ -218,7 +218,7 @@ func (s *site) inbound(c *Coder, o *lineOutcome, n int32) {
 
 func (s *site) creditLine(c *Coder, of *notice, day int32, n *sums) {
 	if of.supplier != 0 {
-		s.supplierOf(of.supplier).addAll(day, n)
+		s.supplierOf(of.supplier).on(day).addAll(n)
 		s.credit(scopeSupplier, of.supplier, day, n)
 	}
 	s.credit(scopeCarrier, of.carrier, day, n)

@@ -4,12 +4,10 @@ import "sort"
 
 // A count is the outcome of one count, derived from the log.
 type count struct {
-	at       int64
-	qty      int64  // counted
-	book     int64  // at the count instant: given, or else computed from the log
-	picks    int64  // left by picks and shipments since the count before
-	receipts int64  // came by receipts, returns, transfers and putaways since the count before
-	user     uint32 // who moved stock here last before the count
+	at   int64
+	qty  int64  // counted
+	book int64  // at the count instant: given, or else computed from the log
+	user uint32 // who moved stock here last before the count
 }
 
 func (c *count) variance() int64 { return c.qty - c.book }
@@ -49,7 +47,7 @@ func (l *ledger) apply(e *entry) (c count, counted bool) {
 		if e.ref != none {
 			book = e.ref
 		}
-		c = count{at: e.at, qty: e.qty, book: book, picks: l.picks, receipts: l.receipts, user: l.lastUser}
+		c = count{at: e.at, qty: e.qty, book: book, user: l.lastUser}
 		*l = ledger{book: book, low: e.qty, opened: true, lastUser: l.lastUser, lastMove: l.lastMove, lastCount: e.qty, hasCount: true}
 		return c, true
 	case kindPosting:
@@ -97,12 +95,10 @@ func (l *ledger) move(e *entry) {
 func (s *site) log(p *position, e entry) (void, stand []count) {
 	n := len(p.log)
 	s.words = e.write(s.words[:0])
-	for _, r := range s.words {
-		p.log = s.records.append(p.log, r)
-	}
+	p.log = append(roomFor(len(s.words), p.log), s.words...)
 	kept := len(p.counts)
 	if n == 0 || p.log[n-1].at <= e.at {
-		s.follow(p, &e)
+		p.follow(&e)
 		return nil, p.counts[kept:]
 	}
 	i := sort.Search(n, func(i int) bool { return p.log[i].at > e.at })
@@ -113,15 +109,15 @@ func (s *site) log(p *position, e entry) (void, stand []count) {
 	p.counts, p.ledger = p.counts[:0], ledger{}
 	for rest := p.log; len(rest) > 0; {
 		e, rest = rest.next()
-		s.follow(p, &e)
+		p.follow(&e)
 	}
 	return s.void, p.counts[kept:]
 }
 
 // follow brings what follows from the log forward by one entry.
-func (s *site) follow(p *position, e *entry) {
+func (p *position) follow(e *entry) {
 	if c, counted := p.ledger.apply(e); counted {
-		p.counts = s.counts.append(p.counts, c)
+		p.counts = append(roomFor(1, p.counts), c)
 	}
 }
 

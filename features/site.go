@@ -7,9 +7,7 @@ type site struct {
 	tally     *tally
 	positions pages[position]
 	index     index
-	records   arena[record] // of the logs of the positions
-	words     []record      // of the entry being logged
-	counts    arena[count]
+	words     []record    // of the entry being logged
 	void      []count     // the outcomes that an entry ended
 	items     pages[item] // SKUs of this site
 	itemOf    map[uint32]uint32

@@ -117,7 +117,7 @@ func (s *State) site(id uint32) *site {
 // settle moves a site's credits into the network.
 func (s *State) settle(site *site) {
 	for _, c := range site.outbox {
-		s.network[c.scope].reach(c.id).addAll(c.day, &c.sums)
+		s.network[c.scope].reach(c.id).on(c.day).addAll(&c.sums)
 	}
 	site.outbox = site.outbox[:0]
 }

@@ -37,6 +37,12 @@ type sums [numMeasures]uint32
 
 func (s *sums) add(m measure, n int32) { s[m] += uint32(n) }
 
+func (s *sums) addAll(n *sums) {
+	for m := range s {
+		s[m] += n[m]
+	}
+}
+
 func (s *sums) at(m measure) float64 { return float64(int32(s[m])) }
 
 // A tile holds the sums of one day.
@@ -62,21 +68,9 @@ func (t *tally) on(day int32) *sums {
 	}
 	i, found := slices.BinarySearchFunc(t.tiles, day, func(x tile, day int32) int { return cmp.Compare(x.day, day) })
 	if !found {
-		if n := len(t.tiles); n == cap(t.tiles) {
-			t.tiles = append(make([]tile, 0, n+2+n/4), t.tiles...) // most histories are short
-		}
-		t.tiles = slices.Insert(t.tiles, i, tile{day: day})
+		t.tiles = slices.Insert(roomFor(1, t.tiles), i, tile{day: day})
 	}
 	return &t.tiles[i].sum
-}
-
-func (t *tally) add(day int32, m measure, n int32) { t.on(day).add(m, n) }
-
-func (t *tally) addAll(day int32, n *sums) {
-	to := t.on(day)
-	for m := range to {
-		to[m] += n[m]
-	}
 }
 
 // The windows of a [summary], in days. A window of w days as of day d holds
