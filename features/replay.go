@@ -61,6 +61,7 @@ func byTime(a, b Fact) int { return cmp.Compare(a.At, b.At) }
 func (s *State) Replay(ctx context.Context, facts []Fact, schema *Schema, threads int) ([]Example, error) {
 	r := replay{state: s, facts: facts, schema: schema}
 	workers := r.partition(max(1, threads))
+	each(workers, func(w *worker) { w.expect(&r) })
 	for start := 0; start < len(facts); {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -74,11 +75,7 @@ func (s *State) Replay(ctx context.Context, facts []Fact, schema *Schema, thread
 		if end == len(facts) {
 			front = facts[end-1].At + 1
 		}
-		var wg sync.WaitGroup
-		for w := range workers {
-			wg.Go(func() { workers[w].day(&r, end, front) })
-		}
-		wg.Wait()
+		each(workers, func(w *worker) { w.day(&r, end, front) })
 		for _, site := range s.sites {
 			if site != nil {
 				s.settle(site)
@@ -87,7 +84,21 @@ func (s *State) Replay(ctx context.Context, facts []Fact, schema *Schema, thread
 		s.front = front
 		start = end
 	}
+	for _, site := range s.sites {
+		if site != nil {
+			site.expected = index{}
+		}
+	}
 	return r.outcomes(workers), nil
+}
+
+// each runs all workers at once and waits for them.
+func each(workers []worker, run func(*worker)) {
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() { run(&workers[w]) })
+	}
+	wg.Wait()
 }
 
 type replay struct {
@@ -171,6 +182,28 @@ func (r *replay) partition(threads int) []worker {
 		r.vectors = make([]float32, places*r.schema.Width())
 	}
 	return workers
+}
+
+// expect counts the entries to come of each position, so that its log is made
+// as long as it will be.
+func (w *worker) expect(r *replay) {
+	for _, share := range w.shares {
+		expected := &share.site.expected
+		for _, i := range share.facts {
+			f := &r.facts[i]
+			words := uint32(1)
+			if f.Kind == kindCount && f.Book != none || f.Kind == kindPickException && f.Expected != none {
+				words = 2
+			}
+			a, b := f.places()
+			if a != 0 {
+				expected.count(hash(f.SKU, a), words)
+			}
+			if b != 0 {
+				expected.count(hash(f.SKU, b), words)
+			}
+		}
+	}
 }
 
 // day folds the worker's facts up to index end, and time up to front.

@@ -7,6 +7,7 @@ type site struct {
 	tally     *tally
 	positions pages[position]
 	index     index
+	expected  index       // while replaying: words to come by hash of their position
 	words     []record    // of the entry being logged
 	void      []count     // the outcomes that an entry ended
 	items     pages[item] // SKUs of this site
@@ -108,7 +109,11 @@ func (s *site) position(c *Coder, sku, location uint32) *position {
 	}
 	p, i := s.positions.add()
 	*p = position{sku: sku, location: location, item: s.item(sku), zone: s.zone(c.zoneOf[location])}
-	s.index.add(hash(sku, location), i)
+	h := hash(sku, location)
+	s.index.add(h, i)
+	if len(s.expected.slots) > 0 {
+		p.log = make(records, 0, s.expected.at(h).number)
+	}
 	return p
 }
 
