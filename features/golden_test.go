@@ -6,13 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	goflag "flag"
-
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 
 	"tallyman/warehouse"
@@ -53,12 +53,12 @@ func golden(t *testing.T, name string, events []warehouse.Event) {
 			vectors[i] = examples[i].Vector
 		}
 		hashColumns(&got, "replayed", schema.Names(), vectors)
-		vectors = vectors[:0]
 		if subject == PositionSubject {
+			var standing [][]float32
 			for p := range s.Positions("", &schema) {
-				vectors = append(vectors, append([]float32(nil), p.Vector...))
+				standing = append(standing, slices.Clone(p.Vector))
 			}
-			hashColumns(&got, "standing", schema.Names(), vectors)
+			hashColumns(&got, "standing", schema.Names(), standing)
 		}
 	}
 	path := filepath.Join("testdata", name)

@@ -20,26 +20,28 @@ type record struct {
 	who uint32 // user and, in the lowest four bits, a kind or a mark
 }
 
-// Marks of the words that precede an entry, after its kinds.
+// A mark is what a word that precedes an entry has instead of a kind.
+type mark uint8
+
 const (
-	markRef     kind = kindPosting + 1 + iota // low half of ref
-	markRefHigh                               // high half of ref, after the low
-	markHigh                                  // high half of the quantity
+	markRef     mark = mark(kindPosting) + 1 + iota // low half of ref
+	markRefHigh                                     // high half of ref, after the low
+	markHigh                                        // high half of the quantity
 )
 
 const kindBits = 4
 
 // write appends the words of an entry.
 func (e *entry) write(words []record) []record {
-	mark := func(m kind, n int64) { words = append(words, record{e.at, int32(n), uint32(m)}) }
+	precede := func(m mark, n int64) { words = append(words, record{e.at, int32(n), uint32(m)}) }
 	if e.ref != none {
-		mark(markRef, e.ref)
+		precede(markRef, e.ref)
 		if !fits(e.ref) {
-			mark(markRefHigh, e.ref>>32)
+			precede(markRefHigh, e.ref>>32)
 		}
 	}
 	if !fits(e.qty) {
-		mark(markHigh, e.qty>>32)
+		precede(markHigh, e.qty>>32)
 	}
 	return append(words, record{e.at, int32(e.qty), e.user<<kindBits | uint32(e.kind)})
 }
@@ -55,7 +57,7 @@ func (l records) next() (e entry, rest records) {
 	var high *record
 	for i := range l {
 		r := &l[i]
-		switch k := kind(r.who & (1<<kindBits - 1)); k {
+		switch m := mark(r.who & (1<<kindBits - 1)); m {
 		case markRef:
 			e.ref = int64(r.n)
 		case markRefHigh:
@@ -63,7 +65,7 @@ func (l records) next() (e entry, rest records) {
 		case markHigh:
 			high = r
 		default:
-			e.at, e.qty, e.user, e.kind = r.at, int64(r.n), r.who>>kindBits, k
+			e.at, e.qty, e.user, e.kind = r.at, int64(r.n), r.who>>kindBits, kind(m)
 			if high != nil {
 				e.qty = joined(high.n, r.n)
 			}
