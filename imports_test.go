@@ -142,7 +142,7 @@ func files(t *testing.T) map[string]fs.FileInfo {
 			}
 			return nil
 		}
-		if entry.Type().IsRegular() {
+		if entry.Type().IsRegular() && entry.Name() != ".git" { // that of a worktree says where its repository is
 			found[name], err = entry.Info()
 		}
 		return err

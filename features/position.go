@@ -4,10 +4,11 @@ import "sort"
 
 // A count is the outcome of one count, derived from the log.
 type count struct {
-	at   int64
-	qty  int64  // counted
-	book int64  // at the count instant: given, or else computed from the log
-	user uint32 // who moved stock here last before the count
+	at    int64
+	qty   int64  // counted
+	book  int64  // at the count instant: given, or else computed from the log
+	picks int64  // left by picks and shipments since the count before
+	user  uint32 // who moved stock here last before the count
 }
 
 func (c *count) variance() int64 { return c.qty - c.book }
@@ -47,7 +48,7 @@ func (l *ledger) apply(e *entry) (c count, counted bool) {
 		if e.ref != none {
 			book = e.ref
 		}
-		c = count{at: e.at, qty: e.qty, book: book, user: l.lastUser}
+		c = count{at: e.at, qty: e.qty, book: book, picks: l.picks, user: l.lastUser}
 		*l = ledger{book: book, low: e.qty, opened: true, lastUser: l.lastUser, lastMove: l.lastMove, lastCount: e.qty, hasCount: true}
 		return c, true
 	case kindPosting:
