@@ -76,6 +76,10 @@ bench: ## every benchmark
 bench-xgboost: ## the learner beside XGBoost on the same data
 	bash docs/bench/xgboost/run.sh
 
+.PHONY: bench-fold
+bench-fold: ## the feature fold beside DuckDB on the same events (needs node and npm)
+	sh docs/bench/fold/run.sh
+
 .PHONY: schema
 schema: ## write store's schema file anew from its migrations
 	@sh scripts/setup.sh demo
