@@ -9,7 +9,9 @@ func flows(p *position, asOf int64, v []float32) {
 	var moves [numWindows]float32
 	var asked, found, adjusted float64
 	var exceptions28, exceptions90, adjusts, returns, transfers float32
-	for _, e := range p.since(asOf - 365*dayMicros) {
+	var e entry
+	for log := p.log.since(asOf - 365*dayMicros); len(log) > 0; {
+		e, log = log.next()
 		age := int((asOf - e.at) / dayMicros)
 		within90 := flag(age < 90)
 		switch e.kind {

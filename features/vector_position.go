@@ -172,7 +172,7 @@ func month(at int64) int { return int(time.UnixMicro(at).UTC().Month()) }
 
 // properties reads what the SKU is.
 func (s *State) properties(site *site, p *position, v []float32) {
-	it := &site.items[p.item]
+	it := site.items.at(p.item)
 	if it.pack.known {
 		v[pPack] = units(it.pack.value)
 	}

@@ -18,7 +18,7 @@ func (s *State) surroundings(site *site, p *position, asOf int64, v []float32) {
 	today := dayOf(asOf)
 	var sum summary
 	errors := func(h int, prior, weight float64) float64 {
-		return shrunk(sum.decayed[h][mErrors], sum.decayed[h][mCounts], prior, weight)
+		return shrunk(sum.decayed(h, mErrors), sum.decayed(h, mCounts), prior, weight)
 	}
 	s.network.read(scopeAll, 0, today, &sum)
 	all := errors(h180, baseRate, baseWeight)
@@ -31,13 +31,13 @@ func (s *State) surroundings(site *site, p *position, asOf int64, v []float32) {
 	v[pPrior30] = float32(probability(logit(month)/2 + logit(sku) - logit(all)/2))
 	prior := probability(logit(local) + logit(sku) - logit(all))
 	v[pPrior60], v[pSiteRate] = float32(prior), float32(local)
-	v[pSiteErrors28] = float32(sum.window[w28][mErrors])
-	if sum.lastDay != minDay {
-		v[pSiteRateLast] = float32(sum.last[1] / sum.last[0])
-		v[pSiteDaysSinceCount] = float32(today - sum.lastDay)
-		v[pSiteCleanRun] = float32(sum.runs)
+	v[pSiteErrors28] = float32(sum.window(w28, mErrors))
+	if day, counts, errors := sum.lastCount(); day != minDay {
+		v[pSiteRateLast] = float32(errors / counts)
+		v[pSiteDaysSinceCount] = float32(today - day)
+		v[pSiteCleanRun] = float32(sum.cleanRun())
 	}
-	v[pSiteSize] = float32(ratio(sum.decayed[h365][mLogSize]/1000, sum.decayed[h365][mErrors]))
+	v[pSiteSize] = float32(ratio(sum.decayed(h365, mLogSize)/1000, sum.decayed(h365, mErrors)))
 	s.neighbours(site, p, today, v, local, prior)
 }
 
@@ -45,24 +45,24 @@ func (s *State) surroundings(site *site, p *position, asOf int64, v []float32) {
 // who worked here last.
 func (s *State) neighbours(site *site, p *position, today int32, v []float32, local, prior float64) {
 	own := p.standing()
-	it, z := &site.items[p.item], &site.zones[p.zone]
+	it, z := site.items.at(p.item), &site.zones[p.zone]
 	v[pSiteNegatives] = float32(site.negatives - own.negative)
 	v[pZoneNegatives] = float32(z.negatives - own.negative)
 	v[pItemNegatives], v[pItemPositions] = float32(it.negatives-own.negative), float32(it.positions)
 	v[pSiteReceived] = float32(site.received-own.received) / float32(max(1, site.counted))
 	var sum summary
 	z.tally.read(today, &sum)
-	v[pZoneRate] = float32(shrunk(sum.decayed[h60][mErrors], sum.decayed[h60][mCounts], local, skuWeight))
+	v[pZoneRate] = float32(shrunk(sum.decayed(h60, mErrors), sum.decayed(h60, mCounts), local, skuWeight))
 	it.tally.read(today, &sum)
-	v[pItemRate] = float32(shrunk(sum.decayed[h365][mErrors], sum.decayed[h365][mCounts], prior, posWeight))
-	if t := site.users[p.ledger.lastUser]; t != nil {
+	v[pItemRate] = float32(shrunk(sum.decayed(h365, mErrors), sum.decayed(h365, mCounts), prior, posWeight))
+	if t := site.user(p.ledger.lastUser); t != nil {
 		t.read(today, &sum)
-		v[pUserRate] = float32(shrunk(sum.window[w365][mErrors], sum.window[w365][mCounts], local, skuWeight))
-		v[pUserMoves28] = float32(sum.window[w28][mMoves])
+		v[pUserRate] = float32(shrunk(sum.window(w365, mErrors), sum.window(w365, mCounts), local, skuWeight))
+		v[pUserMoves28] = float32(sum.window(w28, mMoves))
 	}
 	if it.supplier.known {
 		s.network.read(scopeSupplier, it.supplier.value, today, &sum)
-		v[pSupplierShort] = float32(shrunk(sum.window[w365][mShort], sum.window[w365][mClosed], baseShort, skuWeight))
+		v[pSupplierShort] = float32(shrunk(sum.window(w365, mShort), sum.window(w365, mClosed), baseShort, skuWeight))
 	}
 }
 
