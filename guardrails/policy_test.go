@@ -191,8 +191,8 @@ func TestWhatIsNotKnownBlocks(t *testing.T) {
 	}{
 		"known":                       {"rec.class == 'A'", guardrails.Facts{Class: "B"}, false},
 		"unknown":                     {"rec.class == 'A'", guardrails.Facts{}, true},
-		"unknown beside what is true": {"rec.class == 'A' || rec.repeats >= 0", guardrails.Facts{}, true},
-		"unknown after what is true":  {"rec.repeats >= 0 || rec.class == 'A'", guardrails.Facts{}, true},
+		"unknown beside what is true": {"rec.class == 'A' || rec.repeats > 0", guardrails.Facts{Repeats: 1}, true},
+		"unknown after what is true":  {"rec.repeats > 0 || rec.class == 'A'", guardrails.Facts{Repeats: 1}, true},
 		"unknown, and asked after":    {"!has(rec.class) || rec.class == 'A'", guardrails.Facts{}, false},
 		"too many flags":              {"rec.class == 'A'", guardrails.Facts{Class: "B", Flags: make([]string, 33)}, true},
 		"below zero":                  {"rec.class == 'A'", guardrails.Facts{Class: "B", VariancePPM: -1, ValueMinor: -1}, false},
