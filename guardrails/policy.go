@@ -99,3 +99,21 @@ func floor(k Kind) Requirement {
 	}
 	return r
 }
+
+// Tests returns the names of the policy's own tests, all of which it passes.
+func (p *Policy) Tests() []string {
+	names := make([]string, len(p.tests))
+	for i := range p.tests {
+		names[i] = p.tests[i].name
+	}
+	return names
+}
+
+// Rules returns the ids of the rules in the order of the file.
+func (p *Policy) Rules() []string {
+	ids := make([]string, len(p.rules))
+	for i := range p.rules {
+		ids[i] = p.rules[i].id
+	}
+	return ids
+}

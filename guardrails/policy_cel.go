@@ -29,6 +29,9 @@ var operatorsKnown = []string{
 	operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.In, operators.NotStrictlyFalse,
 }
 
+// limits hold for every evaluation.
+var limits = []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxConditionCost)}
+
 // condition is a compiled "when".
 type condition struct {
 	program  cel.Program
@@ -75,7 +78,7 @@ func canary(lang *cel.Env) error {
 	if err != nil {
 		return err
 	}
-	program, err := lang.Program(checked, cel.CostLimit(maxConditionCost))
+	program, err := lang.Program(checked, limits...)
 	if err != nil {
 		return err
 	}
@@ -146,7 +149,7 @@ func compile(source string) (*condition, []celFault) {
 	}
 	c := w.condition
 	c.needs = w.needs()
-	if c.program, err = lang.Program(checked, cel.CostLimit(maxConditionCost)); err != nil {
+	if c.program, err = lang.Program(checked, limits...); err != nil {
 		return nil, []celFault{{1, 0, err.Error()}}
 	}
 	return c, nil

@@ -3,9 +3,11 @@ package guardrails
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
 
 	"tallyman/warehouse"
 )
@@ -31,6 +33,8 @@ type policyFacts struct {
 	score       int64
 	withinTol   bool
 	customerYes bool
+
+	boxed [16]ref.Val // what conditions asked for, by field, so that it is made once
 }
 
 // factsOf returns what policy looks at. An amount that the action itself names
@@ -108,26 +112,26 @@ const recType = "Recommendation"
 type policyField struct {
 	name     string
 	celType  *types.Type
-	get      func(*policyFacts) any
+	get      func(*policyFacts) ref.Val
 	unknown  func(*policyFacts) bool // nil when it is always known
 	describe string
 }
 
 // policyFields are all that a condition can ask about.
 var policyFields = []policyField{
-	{"action", types.StringType, func(f *policyFacts) any { return string(f.kind) }, nil, "the kind of action"},
-	{"site", types.StringType, func(f *policyFacts) any { return f.site }, nil, "the site's code"},
-	{"value_minor", types.IntType, func(f *policyFacts) any { return f.value }, nil, "what decides the band: the stake and that of other steps on the same stock in 24 hours"},
-	{"stake_minor", types.IntType, func(f *policyFacts) any { return f.stake }, nil, "what this step alone puts at stake"},
-	{"recent_minor", types.IntType, func(f *policyFacts) any { return f.recent }, nil, "what the others do"},
-	{"variance_ppm", types.IntType, func(f *policyFacts) any { return f.variance }, nil, "millionths of the larger of book and one unit"},
-	{"repeats", types.IntType, func(f *policyFacts) any { return f.repeats }, nil, "earlier variances of the position in 90 days"},
-	{"score_ppm", types.IntType, func(f *policyFacts) any { return f.score }, nil, "the model's probability in millionths"},
-	{"flags", types.NewListType(types.StringType), func(f *policyFacts) any { return f.flags }, nil, "such as serialised"},
-	{"within_tolerance", types.BoolType, func(f *policyFacts) any { return f.withinTol }, nil, "after a recount"},
-	{"customer_agreed", types.BoolType, func(f *policyFacts) any { return f.customerYes }, nil, "it is on record"},
-	{"class", types.StringType, func(f *policyFacts) any { return f.class }, func(f *policyFacts) bool { return f.class == "" }, "the SKU's class; may be unknown"},
-	{"currency", types.StringType, func(f *policyFacts) any { return f.currency }, func(f *policyFacts) bool { return f.currency == "" }, "of the amounts; may be unknown"},
+	{"action", types.StringType, func(f *policyFacts) ref.Val { return types.String(f.kind) }, nil, "the kind of action"},
+	{"site", types.StringType, func(f *policyFacts) ref.Val { return types.String(f.site) }, nil, "the site's code"},
+	{"value_minor", types.IntType, func(f *policyFacts) ref.Val { return types.Int(f.value) }, nil, "what decides the band: the stake and that of other steps on the same stock in 24 hours"},
+	{"stake_minor", types.IntType, func(f *policyFacts) ref.Val { return types.Int(f.stake) }, nil, "what this step alone puts at stake"},
+	{"recent_minor", types.IntType, func(f *policyFacts) ref.Val { return types.Int(f.recent) }, nil, "what the others do"},
+	{"variance_ppm", types.IntType, func(f *policyFacts) ref.Val { return types.Int(f.variance) }, nil, "millionths of the larger of book and one unit"},
+	{"repeats", types.IntType, func(f *policyFacts) ref.Val { return types.Int(f.repeats) }, nil, "earlier variances of the position in 90 days"},
+	{"score_ppm", types.IntType, func(f *policyFacts) ref.Val { return types.Int(f.score) }, nil, "the model's probability in millionths"},
+	{"flags", types.NewListType(types.StringType), (*policyFacts).flagList, nil, "such as serialised"},
+	{"within_tolerance", types.BoolType, func(f *policyFacts) ref.Val { return types.Bool(f.withinTol) }, nil, "after a recount"},
+	{"customer_agreed", types.BoolType, func(f *policyFacts) ref.Val { return types.Bool(f.customerYes) }, nil, "it is on record"},
+	{"class", types.StringType, func(f *policyFacts) ref.Val { return types.String(f.class) }, func(f *policyFacts) bool { return f.class == "" }, "the SKU's class; may be unknown"},
+	{"currency", types.StringType, func(f *policyFacts) ref.Val { return types.String(f.currency) }, func(f *policyFacts) bool { return f.currency == "" }, "of the amounts; may be unknown"},
 }
 
 func fieldNamed(name string) *policyField {
@@ -154,10 +158,11 @@ func (p factsProvider) FindStructFieldType(name, field string) (*types.FieldType
 	if name != recType {
 		return p.Provider.FindStructFieldType(name, field)
 	}
-	f := fieldNamed(field)
-	if f == nil {
+	i := slices.IndexFunc(policyFields, func(f policyField) bool { return f.name == field })
+	if i < 0 {
 		return nil, false
 	}
+	f := &policyFields[i]
 	return &types.FieldType{
 		Type: f.celType,
 		IsSet: func(target any) bool {
@@ -169,7 +174,10 @@ func (p factsProvider) FindStructFieldType(name, field string) (*types.FieldType
 			if !ok || f.unknown != nil && f.unknown(facts) {
 				return nil, fmt.Errorf("%s is not known", field)
 			}
-			return f.get(facts), nil
+			if facts.boxed[i] == nil {
+				facts.boxed[i] = f.get(facts)
+			}
+			return facts.boxed[i], nil
 		},
 	}, true
 }
@@ -179,7 +187,7 @@ func (p *policyFacts) describe() string {
 	words := []string{string(p.kind)}
 	for _, f := range policyFields {
 		switch v := f.get(p).(type) {
-		case int64:
+		case types.Int:
 			switch v {
 			case 0:
 			case UnknownAmount:
@@ -187,19 +195,22 @@ func (p *policyFacts) describe() string {
 			default:
 				words = append(words, fmt.Sprintf("%s %d", f.name, v))
 			}
-		case string:
+		case types.String:
 			if v != "" && f.name != "action" && f.name != "site" {
-				words = append(words, f.name+" "+v)
+				words = append(words, f.name+" "+string(v))
 			}
-		case bool:
+		case types.Bool:
 			if v {
 				words = append(words, f.name)
 			}
-		case []string:
-			if len(v) > 0 {
-				words = append(words, "flags "+strings.Join(v, "+"))
-			}
 		}
 	}
+	if len(p.flags) > 0 {
+		words = append(words, "flags "+strings.Join(p.flags, "+"))
+	}
 	return strings.Join(words, ", ")
+}
+
+func (p *policyFacts) flagList() ref.Val {
+	return types.NewStringList(types.DefaultTypeAdapter, p.flags)
 }
