@@ -23,6 +23,7 @@ type program struct {
 	Model    modelCmd    `cmd:"" help:"Models on any table: fit, predict, explain, compare, convert."`
 	Simulate simulateCmd `cmd:"" help:"Write the events of warehouses that never existed."`
 	Key      keyCmd      `cmd:"" help:"API keys."`
+	Policy   policyCmd   `cmd:"" help:"Who must approve what: check, try on history, put in force."`
 }
 
 const about = `What to count, which inbound load to check twice, and who must say yes.
