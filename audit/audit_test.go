@@ -140,8 +140,8 @@ func (l *log) bundle(tb testing.TB, keep func(i int) bool) []byte {
 	for i, note := range l.notes {
 		must(tb, b.Checkpoint(note))
 		if keep != nil && i > 0 {
-			from, _ := sizeOf(l.notes[i-1])
-			to, _ := sizeOf(note)
+			from, _ := ReadCheckpoint(l.notes[i-1])
+			to, _ := ReadCheckpoint(note)
 			proof, err := tlog.ProveTree(to.Size, from.Size, l)
 			must(tb, err)
 			must(tb, b.Consistency(from.Size, to.Size, proof))

@@ -12,6 +12,7 @@ package audit
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -59,7 +60,10 @@ func (e *Entry) Body() ([]byte, error) {
 	}
 	b = append(b, `,"facts":{"`...)
 	b = b[:len(b)-1]
-	for _, f := range e.Facts {
+	for i, f := range e.Facts {
+		if slices.ContainsFunc(e.Facts[:i], func(other Fact) bool { return other.Name == f.Name }) {
+			return nil, fmt.Errorf("audit fact %q: it is there twice", f.Name)
+		}
 		if b, err = appendFact(b, f); err != nil {
 			return nil, err
 		}
