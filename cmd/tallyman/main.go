@@ -22,6 +22,10 @@ type program struct {
 	Model    modelCmd    `cmd:"" help:"Models on any table: fit, predict, explain, compare, convert."`
 	Simulate simulateCmd `cmd:"" help:"Write the events of warehouses that never existed."`
 	Key      keyCmd      `cmd:"" help:"API keys."`
+	Target   targetCmd   `cmd:"" help:"The systems that carry approved steps out, and one to try with."`
+	Switch   switchCmd   `cmd:"" help:"Keep approved steps from being sent: kill switches and freezes."`
+	Dead     deadCmd     `cmd:"" name:"deadletter" help:"Operations that wait for a human."`
+	Doctor   doctorCmd   `cmd:"" help:"Check every rule that nothing may break on what is recorded."`
 }
 
 const about = `What to count, which inbound load to check twice, and who must say yes.
