@@ -327,7 +327,7 @@ func attackLostJob(w *world) {
 	for _, loss := range []string{
 		`delete from river_job where kind = 'execute'`,
 		`update river_job set state = 'discarded', finalized_at = now() where kind = 'execute'`,
-		`update river_job set state = 'running', attempted_at = now() - interval '1 hour' where kind = 'execute'`,
+		`update river_job set state = 'running', finalized_at = null, attempted_at = now() - interval '1 hour' where kind = 'execute'`,
 	} {
 		w.exec(loss)
 		w.exec(`update execution set next_attempt_at = clock_timestamp() - interval '30 seconds'`)

@@ -147,7 +147,7 @@ var invariants = []struct{ name, means, query string }{
 		join recommendation r on r.id = s.recommendation_id
 		left join operation o on o.recommendation_id = r.id and o.n = e.operation
 		where o.n is null or e.target <> o.target or e.body is distinct from case when e.compensation then o.compensate else o.body end
-			or s.payload_hash <> sha256('tallyman/rec/v1\x00'::bytea || r.payload)`},
+			or s.payload_hash <> sha256(convert_to('tallyman/rec/v1', 'UTF8') || '\x00'::bytea || r.payload)`},
 }
 
 // Invariants returns what in the database breaks a rule that nothing may break.
