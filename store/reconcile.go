@@ -85,8 +85,8 @@ func (db *DB) wakeForgotten(ctx context.Context) (int, error) {
 					select from river_job j
 					where j.kind = 'execute' and j.args @> jsonb_build_object('step', e.step_id)
 						and (j.state in ('available', 'pending', 'scheduled', 'retryable')
-							or j.state = 'running' and j.attempted_at > clock_timestamp() - interval '1 minute'))
-			limit $1`, batchOf)
+							or j.state = 'running' and j.attempted_at > clock_timestamp() - $2::interval))
+			limit $1`, batchOf, Lease)
 		var err error
 		if forgotten, err = pgx.CollectRows(rows, pgx.RowTo[guardrails.StepID]); err != nil {
 			return err
