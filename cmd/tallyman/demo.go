@@ -61,6 +61,12 @@ func (c *demoCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer closeAll()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	targetEnded, err := c.startTarget(ctx, db)
+	if err != nil {
+		return err
+	}
 	engine, err := c.prepare(ctx, db)
 	if err != nil {
 		return err
@@ -74,6 +80,8 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	}
 	defer func() { _ = os.Remove(ready) }()
 	err = serve(ctx, listener, db, engine, log)
+	end()
+	err = errors.Join(err, targetEnded())
 	say("stopped; the data is kept in " + c.Dir)
 	return err
 }
