@@ -22,6 +22,7 @@ type program struct {
 	Model    modelCmd    `cmd:"" help:"Models on any table: fit, predict, explain, compare, convert."`
 	Simulate simulateCmd `cmd:"" help:"Write the events of warehouses that never existed."`
 	Key      keyCmd      `cmd:"" help:"API keys."`
+	User     userCmd     `cmd:"" help:"People: who may sign in, and what they may approve."`
 }
 
 const about = `What to count, which inbound load to check twice, and who must say yes.
