@@ -200,6 +200,24 @@ func (db *DB) NoteView(ctx context.Context, person guardrails.PersonID, s *Step)
 	return nil
 }
 
+// Opened returns those of the steps that a person has looked at as they are now.
+func (db *DB) Opened(ctx context.Context, person guardrails.PersonID, ids []guardrails.StepID) (map[guardrails.StepID]bool, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select s.id
+		from step s
+		join step_view v on v.step_id = s.id and v.binding = s.binding
+		where s.id = any ($1) and v.person_id = $2`, ids, person)
+	viewed, err := pgx.CollectRows(rows, pgx.RowTo[guardrails.StepID])
+	if err != nil {
+		return nil, fmt.Errorf("opened steps: %w", err)
+	}
+	opened := map[guardrails.StepID]bool{}
+	for _, id := range viewed {
+		opened[id] = true
+	}
+	return opened, nil
+}
+
 // Approval is one of several that are given together.
 type Approval struct {
 	Step    guardrails.StepID
@@ -218,18 +236,9 @@ func (db *DB) ApproveTogether(ctx context.Context, by By, approvals []Approval) 
 	if err != nil {
 		return nil, err
 	}
-	rows, _ := db.pool.Query(ctx, `
-		select s.id
-		from step s
-		join step_view v on v.step_id = s.id and v.binding = s.binding
-		where s.id = any ($1) and v.person_id = $2`, ids, by.Person)
-	viewed, err := pgx.CollectRows(rows, pgx.RowTo[guardrails.StepID])
+	opened, err := db.Opened(ctx, by.Person, ids)
 	if err != nil {
-		return nil, fmt.Errorf("approve together: %w", err)
-	}
-	opened := map[guardrails.StepID]bool{}
-	for _, id := range viewed {
-		opened[id] = true
+		return nil, err
 	}
 	var steps []guardrails.Step
 	for _, id := range ids {

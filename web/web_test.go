@@ -40,7 +40,11 @@ type site struct {
 func start(t *testing.T, now time.Time) *site {
 	t.Helper()
 	db := storetest.DB(t)
-	return &site{t, db, web.New(db, func() time.Time { return now }, slog.New(slog.NewTextHandler(t.Output(), nil)))}
+	h, err := web.New(db, func() time.Time { return now }, slog.New(slog.NewTextHandler(t.Output(), nil)), web.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &site{t, db, h}
 }
 
 func (s *site) hear(codes ...warehouse.Site) {
@@ -170,7 +174,7 @@ func TestARowSaysWhyAndHowMuch(t *testing.T) {
 		"A-01-03-2", "SKU-10443", "Zone A", "Class A", "<strong>62 %</strong> <span>likely wrong</span>", `<rect class="fill" width="62"`,
 		"1\u202f284", ">USD<", "4 minutes to count", "94 days ago", "book <span>118</span>",
 		"Not counted for 94 days, while 212 picks went through it.",
-		"random control", "never", "no cost known", "book not known", "Nothing stands out.", ` class="below">-6<`, ">proposed<",
+		"random control", "never", "no cost known", "book not known", "Nothing stands out.", ` class="below">-6<`, ">waits for approval<",
 		`<option value="A">A (2)</option>`,
 	)
 	keepsQuietOf(t, page, "This ranking is old", "New events have come", "fourth reason", ">XXX<", "Next positions")

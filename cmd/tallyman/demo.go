@@ -19,6 +19,7 @@ import (
 	"tallyman/scoring"
 	"tallyman/store"
 	"tallyman/warehouse"
+	"tallyman/web"
 )
 
 // demoCmd is a whole service on simulated warehouses.
@@ -74,7 +75,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = os.Remove(ready) }()
-	err = serve(ctx, listener, db, engine, log)
+	err = serve(ctx, listener, db, engine, web.Config{}, log)
 	say("stopped; the data is kept in " + c.Dir)
 	return err
 }
