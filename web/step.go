@@ -17,7 +17,7 @@ type stepPage struct {
 	frame
 	ID, Title, Site, Action, State string
 	Notice                         *notice
-	Why                            string // it is in its state
+	Pending                        bool
 	What, Facts                    []pair
 	Sends                          []sending
 	Evidence                       evidence
@@ -147,7 +147,7 @@ func (s *server) stepPage(r *http.Request, v *viewer, view *store.StepView) (*st
 	step := &view.Step
 	p := &stepPage{
 		ID: string(step.ID), Title: titleOf(step), Site: string(step.Site), Action: actionWord(step.Kind), State: stateWord(step.State),
-		Why: sentence(step.Reason), Evidence: evidenceOf(step), Needs: needs(step.Requirement, len(view.Standing)),
+		Pending: step.State == guardrails.Pending, Evidence: evidenceOf(step), Needs: needs(step.Requirement, len(view.Standing)),
 		Excluded: strings.Join((step.Requirement.Excludes | step.Kind.Excludes()).Names(), ", "), Fresh: step.Requirement.Auth == guardrails.Fresh,
 		Deadline: moment(step.ExpiresAt, zone), Left: left(step.ExpiresAt, view.Now), Binding: step.Binding.String(), Short: step.Binding.Short(),
 		Policy: step.Policy, Assignee: view.Names[step.Assignee], Reason: strings.ToValidUTF8(r.PostFormValue("reason"), ""),

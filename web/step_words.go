@@ -117,6 +117,9 @@ func amount(n int64, c warehouse.Currency) string {
 	if n == guardrails.UnknownAmount {
 		return "not known, so treated as beyond every limit"
 	}
+	if n == 0 {
+		return "nothing"
+	}
 	text := grouped(warehouse.Money{Minor: n, Currency: c})
 	if c != "" && c != warehouse.NoCurrency {
 		text += " " + string(c)

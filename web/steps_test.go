@@ -258,7 +258,7 @@ func TestUnderYourEyes(t *testing.T) {
 		t.Errorf("superseded: %d", status)
 	}
 	_, page, _ = anna.open("/steps/" + string(old.ID))
-	says(t, page, "A newer step has taken its place", "You cannot decide this", "superseded")
+	says(t, page, "A newer step has taken its place", "There is nothing to decide now", "superseded")
 
 	blocked, err := s.db.Propose(t.Context(), guardrails.Recommendation{
 		Site: "DC-1", Action: &guardrails.InventoryAdjustment{Location: "A-1", SKU: "S", Book: 5000, Counted: 3000, Reason: "counted"},
