@@ -3,6 +3,7 @@ package api
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -74,12 +75,15 @@ func (s *server) operations(r chi.Router) []byte {
 	config.CreateHooks = nil
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"api_key": {Type: "http", Scheme: "bearer", Description: "An API key, tly_…, made with `tallyman key add`."},
+		"session": {Type: "http", Scheme: "bearer", Description: "The session of a person, tlyses_…, from POST /v1/sessions. No API key can stand for a person."},
 	}
 	a := humachi.New(r, config)
 	a.UseMiddleware(s.authenticate)
 	s.registerEvents(a)
 	s.registerEvaluations(a)
 	s.registerQueue(a)
+	s.registerSessions(a)
+	s.registerSteps(a)
 	withoutUnusedErrors(a.OpenAPI())
 	document, err := a.OpenAPI().MarshalJSON()
 	if err != nil {
@@ -101,8 +105,8 @@ func operation(id, method, path, summary string, scope store.Scope) huma.Operati
 // invalid parameters are a 400 here.
 func withoutUnusedErrors(document *huma.OpenAPI) {
 	for _, item := range document.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post} {
-			if op != nil && op.OperationID != "evaluateRisk" {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Delete} {
+			if op != nil && !slices.Contains(op.Errors, http.StatusUnprocessableEntity) {
 				delete(op.Responses, "422")
 			}
 		}

@@ -26,11 +26,19 @@ func caller(ctx context.Context) store.APIKey {
 
 // authenticate lets a request pass whose key has the operation's scope.
 func (s *server) authenticate(ctx huma.Context, next func(huma.Context)) {
+	if len(ctx.Operation().Security) == 0 {
+		next(ctx) // signing in
+		return
+	}
 	_, w := humachi.Unwrap(ctx)
 	scheme, secret, _ := strings.Cut(ctx.Header("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="tallyman"`)
-		writeProblem(w, &Problem{Status: http.StatusUnauthorized, Code: "unauthenticated", Field: "Authorization", Detail: "send an API key: Authorization: Bearer tly_…"})
+		writeProblem(w, &Problem{Status: http.StatusUnauthorized, Code: "unauthenticated", Field: "Authorization", Detail: "send an API key or, for what people do, a session: Authorization: Bearer tly_… or tlyses_…"})
+		return
+	}
+	if forPeople(ctx.Operation()) {
+		s.authenticatePerson(ctx, secret, next)
 		return
 	}
 	key, err := s.db.KeyBySecret(ctx.Context(), secret)
@@ -65,21 +73,22 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
+func badText(s string) bool { return strings.ContainsRune(s, 0) || !utf8.ValidString(s) }
+
 // refuseBadText keeps out of every address what no database text can hold.
 func refuseBadText(next http.Handler) http.Handler {
-	bad := func(s string) bool { return strings.ContainsRune(s, 0) || !utf8.ValidString(s) }
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		query, err := url.ParseQuery(r.URL.RawQuery)
 		field := ""
 		for name, values := range query {
-			if bad(name) || slices.ContainsFunc(values, bad) {
+			if badText(name) || slices.ContainsFunc(values, badText) {
 				field = strings.ToValidUTF8(name, "�")
 			} else if len(values) > 1 {
 				writeProblem(w, invalid(name, "is there %d times", len(values)))
 				return
 			}
 		}
-		if err != nil || field != "" || bad(r.URL.Path) {
+		if err != nil || field != "" || badText(r.URL.Path) {
 			writeProblem(w, invalid(field, "the address is not valid text: it must be percent-encoded UTF-8 without U+0000"))
 			return
 		}

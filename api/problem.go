@@ -24,6 +24,10 @@ type Problem struct { //nolint:errname // what RFC 9457 calls it
 	Code      string `json:"code" example:"invalid_request" doc:"Stable name of the problem, to branch on"`
 	Field     string `json:"field,omitempty" example:"lines[0].qty_asn" doc:"What is at fault in the request"`
 	Retryable bool   `json:"retryable" doc:"Whether the same request may succeed later"`
+
+	State        string `json:"step_state,omitempty" doc:"Of the step that was to be decided"`
+	Binding      string `json:"binding,omitempty" doc:"What it asks for now"`
+	SupersededBy string `json:"superseded_by,omitempty" doc:"Step to look at instead: /v1/steps/{superseded_by}"`
 }
 
 func (p *Problem) Error() string {

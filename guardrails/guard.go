@@ -50,7 +50,7 @@ var guards = []guard{
 	{name: "self-approval", on: approvals, check: (*call).isNotProposer},
 	{name: "parts", on: approvals, check: (*call).playedNoPart},
 	{name: "delegation", on: slices.Concat(byHumans, []Event{WithdrawnBy}), check: (*call).mayActFor},
-	{name: "one-slot", on: approvals, check: (*call).hasNotDecided},
+	{name: "one-slot", on: verdicts, check: (*call).hasNotDecided},
 	{name: "denied", on: approvals, check: (*call).isNotDenied},
 	{name: "some-human", on: approvals, check: (*call).needsHuman},
 	{name: "glass", on: approvals, check: (*call).mayBreakGlass},

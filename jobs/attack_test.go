@@ -29,8 +29,6 @@ import (
 	"tallyman/webhook"
 )
 
-func TestMain(m *testing.M) { storetest.Main(m) }
-
 // world is a database, one target "wms" and the worker that sends to it.
 type world struct {
 	*testing.T

@@ -38,34 +38,40 @@ func (b *By) String() string {
 func (db *DB) Decide(ctx context.Context, id guardrails.StepID, by By, cmd guardrails.Command) (Step, error) {
 	var after Step
 	var refused error
-	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		s, err := readStep(ctx, tx, id, `for update of s`)
-		if err != nil {
-			return err
-		}
-		x, err := contextOf(ctx, tx, &s, by, cmd)
-		if err != nil {
-			return err
-		}
-		t, err := guardrails.Decide(s.Step, x, cmd)
-		var r *guardrails.Refusal
-		if errors.As(err, &r) {
-			refused = r
-			return noteRefusal(ctx, tx, &s, r, by.String(), x.Now)
-		}
-		if err != nil {
-			return err
-		}
-		if err := db.saveTransition(ctx, tx, &s, &t, by.String(), x.Now); err != nil {
-			return err
-		}
-		after, err = readStep(ctx, tx, id, "")
+	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) (err error) {
+		after, refused, err = db.decideIn(ctx, tx, id, by, cmd)
 		return err
 	})
 	if err = errors.Join(err, refused); err != nil {
 		return Step{}, fmt.Errorf("step %s: %w", id, err)
 	}
 	return after, nil
+}
+
+// decideIn is Decide within a transaction, which must commit also when the
+// command was refused.
+func (db *DB) decideIn(ctx context.Context, tx pgx.Tx, id guardrails.StepID, by By, cmd guardrails.Command) (after Step, refused, err error) {
+	s, err := readStep(ctx, tx, id, `for update of s`)
+	if err != nil {
+		return Step{}, nil, err
+	}
+	x, err := contextOf(ctx, tx, &s, by, cmd)
+	if err != nil {
+		return Step{}, nil, err
+	}
+	t, err := guardrails.Decide(s.Step, x, cmd)
+	var r *guardrails.Refusal
+	if errors.As(err, &r) {
+		return Step{}, r, noteRefusal(ctx, tx, &s, r, by.String(), x.Now)
+	}
+	if err != nil {
+		return Step{}, nil, err
+	}
+	if err := db.saveTransition(ctx, tx, &s, &t, by.String(), x.Now); err != nil {
+		return Step{}, nil, err
+	}
+	after, err = readStep(ctx, tx, id, "")
+	return after, nil, err
 }
 
 // noteRefusal writes down an attempt that the guards stopped.

@@ -8,5 +8,6 @@ var (
 	ErrUnauthorized        = errors.New("unauthorized")
 	ErrIdempotencyMismatch = errors.New("the idempotency key stands for another request")
 	ErrStaleRanking        = errors.New("a newer ranking is in force")
+	ErrExists              = errors.New("is there already")
 	ErrStepLive            = errors.New("people are at work on this already")
 )

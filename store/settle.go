@@ -18,11 +18,11 @@ type ReportOutcome string
 // The outcomes.
 const (
 	ReportApplied ReportOutcome = "applied" // the target did it
-	ReportRetry ReportOutcome = "retry"   // it did not, and may later
-	ReportAbsent ReportOutcome = "absent"  // it was asked, and never did it
+	ReportRetry   ReportOutcome = "retry"   // it did not, and may later
+	ReportAbsent  ReportOutcome = "absent"  // it was asked, and never did it
 	ReportUnknown ReportOutcome = "unknown" // nobody can say
 	ReportRefused ReportOutcome = "refused" // it will not
-	ReportPaused ReportOutcome = "paused"  // it lets nothing of ours pass; the attempt does not count
+	ReportPaused  ReportOutcome = "paused"  // it lets nothing of ours pass; the attempt does not count
 )
 
 // Report is what came of an attempt, or of asking.

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -24,8 +25,9 @@ type DB struct {
 	pool *pgxpool.Pool
 	jobs *river.Client[pgx.Tx] // inserts only
 
-	months   sync.Map // event partitions known to exist, by first day
-	policies sync.Map // compiled, by version
+	months   sync.Map    // event partitions known to exist, by first day
+	policies sync.Map    // compiled, by version
+	accounts atomic.Bool // somebody can sign in
 }
 
 // settings are asked of every connection unless the DSN says otherwise. A

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"tallyman/guardrails"
 	"tallyman/store"
 	"tallyman/warehouse"
 )
@@ -27,7 +28,9 @@ const staleAfter = 24 * time.Hour
 
 // queuePage is the count queue of one site.
 type queuePage struct {
+	frame
 	Sites          []choice // empty before the first event
+	NoRole         bool     // the viewer has none at any site
 	Site           store.Site
 	Zones, Classes []choice
 	Filtered       bool
@@ -40,6 +43,7 @@ type queuePage struct {
 	Rows           []queueRow
 	First, Next    string // addresses, "" when there is no such page
 	All            string // address without filters
+	This           string // address of this page
 }
 
 // Heading names the page.
@@ -72,18 +76,23 @@ type queueRow struct {
 	Reasons        []string
 	Control        bool
 	State, Step    string
+
+	Linked     bool // the viewer can open the step
+	Approvable bool
+	Binding    string
+	Why        string // not approvable
 }
 
-func (s *server) queue(w http.ResponseWriter, r *http.Request) {
+func (s *server) queue(w http.ResponseWriter, r *http.Request, v *viewer) {
 	query := r.URL.Query()
 	if slices.ContainsFunc([]string{query.Get("site"), query.Get("zone"), query.Get("class")}, isBadText) {
-		s.render(w, r, http.StatusBadRequest, "message", message{"This address is not valid", "Choose a site on the count queue instead."})
+		s.render(w, r, http.StatusBadRequest, "message", say("This address is not valid", "Choose a site on the count queue instead."))
 		return
 	}
-	p, err := s.readQueue(r.Context(), query)
+	p, err := s.readQueue(r.Context(), query, v)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		s.render(w, r, http.StatusNotFound, "message", message{"There is no site " + query.Get("site"), "Nothing was heard from it yet. The count queue lists the sites that are known."})
+		s.render(w, r, http.StatusNotFound, "message", say("There is no site "+query.Get("site"), "Nothing was heard from it yet, or you have no role there. The count queue lists the sites that you can see."))
 	case err != nil:
 		s.fail(w, r, err)
 	default:
@@ -95,10 +104,16 @@ func isBadText(s string) bool { return strings.ContainsRune(s, 0) || !utf8.Valid
 
 // readQueue returns the page, or an error that wraps [store.ErrNotFound] for a
 // site never heard of.
-func (s *server) readQueue(ctx context.Context, query url.Values) (*queuePage, error) {
+func (s *server) readQueue(ctx context.Context, query url.Values, v *viewer) (*queuePage, error) {
 	sites, err := s.db.Sites(ctx)
 	if err != nil || len(sites) == 0 {
 		return &queuePage{}, err
+	}
+	if v != nil {
+		sites = slices.DeleteFunc(sites, func(x store.Site) bool { return !v.person.Sees(x.Code) })
+		if len(sites) == 0 {
+			return &queuePage{NoRole: true}, nil
+		}
 	}
 	code := warehouse.Site(query.Get("site"))
 	if code == "" {
@@ -132,7 +147,35 @@ func (s *server) readQueue(ctx context.Context, query url.Values) (*queuePage, e
 	p.Classes, filter.Class = choices(classes, filter.Class)
 	p.Filtered = filter != store.QueueFilter{}
 	after, _ := strconv.ParseInt(query.Get("after"), 10, 31) // anything else is the first page
-	return p, s.addRows(ctx, p, ranking.ID, filter, int(max(0, after)))
+	if err := s.addRows(ctx, p, ranking.ID, filter, int(max(0, after))); err != nil || v == nil {
+		return p, err
+	}
+	return p, s.addSteps(ctx, p, v)
+}
+
+// addSteps says of each row whether the viewer could approve it.
+func (s *server) addSteps(ctx context.Context, p *queuePage, v *viewer) error {
+	ids := make([]guardrails.StepID, len(p.Rows))
+	for i := range p.Rows {
+		ids[i] = guardrails.StepID(p.Rows[i].Step)
+	}
+	found, err := s.db.StepsByID(ctx, ids)
+	if err != nil {
+		return err
+	}
+	steps := make([]store.Step, len(ids))
+	for i, id := range ids {
+		steps[i] = found[id]
+	}
+	refusals, err := s.db.TryApprovals(ctx, v.By(), steps)
+	for i := range refusals {
+		row := &p.Rows[i]
+		row.Linked, row.Binding = true, steps[i].Binding.String()
+		if row.Approvable = refusals[i] == nil; !row.Approvable && steps[i].State == guardrails.Pending {
+			row.Why = refusals[i].Detail
+		}
+	}
+	return err
 }
 
 func (s *server) addRows(ctx context.Context, p *queuePage, ranking store.RankingID, filter store.QueueFilter, after int) error {
@@ -140,7 +183,7 @@ func (s *server) addRows(ctx context.Context, p *queuePage, ranking store.Rankin
 	if err != nil {
 		return err
 	}
-	p.All = address(p.Site.Code, store.QueueFilter{}, 0)
+	p.All, p.This = address(p.Site.Code, store.QueueFilter{}, 0), address(p.Site.Code, filter, after)
 	if after > 0 {
 		p.First = address(p.Site.Code, filter, 0)
 	}

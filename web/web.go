@@ -5,10 +5,13 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"fmt"
 	"html/template"
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"tallyman/store"
@@ -26,23 +29,85 @@ type server struct {
 	log    *slog.Logger
 	pages  *template.Template
 	assets string // path below which the static files are
+	public string // address of this site as browsers see it, "" when not said
+	secure bool   // it is reached by HTTPS
+	oidc   *provider
+}
+
+// Config says how browsers and an identity provider reach the pages.
+type Config struct {
+	PublicURL string // such as https://tallyman.example.com; needed for OIDC and for safe cookies
+	OIDC      *OIDC  // nil for local accounts only
 }
 
 // New returns the handler of every page.
-func New(db *store.DB, clock func() time.Time, log *slog.Logger) http.Handler {
+func New(db *store.DB, clock func() time.Time, log *slog.Logger, config Config) (http.Handler, error) {
 	files, version := assets()
 	s := &server{db: db, clock: clock, log: log, assets: "/static/" + version}
+	s.public = strings.TrimSuffix(config.PublicURL, "/")
+	s.secure = strings.HasPrefix(s.public, "https://")
+	var err error
+	if s.oidc, err = newProvider(config.OIDC, s.public); err != nil {
+		return nil, err
+	}
 	s.pages = template.Must(template.New("").Funcs(template.FuncMap{
 		"asset": func(name string) string { return s.assets + "/" + name },
 	}).ParseFS(templates, "templates/*.html"))
 	mux := http.NewServeMux()
 	mux.Handle("GET "+s.assets+"/", cached(http.StripPrefix(s.assets, http.FileServerFS(files))))
 	mux.Handle("GET /{$}", http.RedirectHandler("/queue", http.StatusSeeOther))
-	mux.HandleFunc("GET /queue", s.queue)
-	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
-		s.render(w, r, http.StatusNotFound, "message", message{"There is no such page", "The count queue is the place to start."})
+	mux.HandleFunc("GET /queue", s.signedOnceThereAreAccounts(s.queue))
+	mux.HandleFunc("GET /signin", s.signInForm)
+	mux.HandleFunc("POST /signin", s.signIn)
+	mux.HandleFunc("POST /signout", s.signed(s.signOut))
+	mux.HandleFunc("GET /oidc/start", s.startOIDC)
+	mux.HandleFunc("GET /oidc/callback", s.finishOIDC)
+	mux.HandleFunc("GET /steps", s.signed(s.inbox))
+	mux.HandleFunc("POST /steps", s.signed(s.approveTogether))
+	mux.HandleFunc("GET /steps/{id}", s.signed(s.step))
+	mux.HandleFunc("POST /steps/{id}/{verb}", s.signed(s.decide))
+	mux.HandleFunc("GET /me", s.signed(s.me))
+	mux.HandleFunc("POST /me/delegations", s.signed(s.delegate))
+	mux.HandleFunc("POST /me/delegations/{id}/end", s.signed(s.endDelegation))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.render(w, r, http.StatusNotFound, "message", say("There is no such page", "The count queue is the place to start."))
 	})
-	return secure(mux)
+	fromHere, err := s.fromHere(mux)
+	return secure(limited(fromHere)), err
+}
+
+// fromHere refuses what another site makes a browser send. Browsers say where a
+// request comes from; one that says nothing changes nothing here.
+func (s *server) fromHere(next http.Handler) (http.Handler, error) {
+	protection := http.NewCrossOriginProtection()
+	if s.public != "" {
+		if err := protection.AddTrustedOrigin(s.public); err != nil {
+			return nil, fmt.Errorf("public URL: %w", err)
+		}
+	}
+	refuse := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.render(w, r, http.StatusForbidden, "message", say("This did not come from a page of Tallyman",
+			"Another site, or something between you and this one, sent it. Nothing was changed. Open the page here and try again."))
+	})
+	protection.SetDenyHandler(refuse)
+	checked := protection.Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
+			refuse(w, r)
+			return
+		}
+		checked.ServeHTTP(w, r)
+	}), nil
+}
+
+// maxForm bounds what a form may send, in bytes.
+const maxForm = 64 << 10
+
+func limited(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		next.ServeHTTP(w, r)
+	})
 }
 
 // assets returns the static files and a name for this version of them.
@@ -85,17 +150,11 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
-// message is a page that says one thing.
-type message struct{ Title, Text string }
-
-// Heading names the page.
-func (m message) Heading() string { return m.Title }
-
-// page is what the frame around every page needs to know.
-type page interface{ Heading() string }
-
 // render writes a page whole or, when its template fails, an error.
 func (s *server) render(w http.ResponseWriter, r *http.Request, status int, name string, data page) {
+	if f := data.around(); f != nil {
+		s.fill(r, f)
+	}
 	var b bytes.Buffer
 	if err := s.pages.ExecuteTemplate(&b, name, data); err != nil {
 		s.log.LogAttrs(r.Context(), slog.LevelError, "page not rendered", slog.String("page", name), slog.Any("error", err))
@@ -107,8 +166,22 @@ func (s *server) render(w http.ResponseWriter, r *http.Request, status int, name
 	_, _ = b.WriteTo(w) // the browser may be gone
 }
 
+// fill says in the frame who is signed in and what waits for them.
+func (s *server) fill(r *http.Request, f *frame) {
+	f.Here, _, _ = strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	v := viewerOf(r.Context())
+	if v == nil {
+		f.Login, _ = s.mustSignIn(r.Context()) // the page itself says what is wrong
+		return
+	}
+	f.Name = v.Name
+	if n, err := s.db.WaitingSteps(r.Context(), v.Person); err == nil && n > 0 {
+		f.Waiting = strconv.Itoa(min(n, 99))
+	}
+}
+
 // fail answers for an error that nobody on the page can do anything about.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	s.log.LogAttrs(r.Context(), slog.LevelError, "page failed", slog.String("path", r.URL.Path), slog.Any("error", err))
-	s.render(w, r, http.StatusInternalServerError, "message", message{"This page could not be made", "The reason was logged. Try again in a moment."})
+	s.render(w, r, http.StatusInternalServerError, "message", say("This page could not be made", "The reason was logged. Try again in a moment."))
 }

@@ -40,7 +40,11 @@ type site struct {
 func start(t *testing.T, now time.Time) *site {
 	t.Helper()
 	db := storetest.DB(t)
-	return &site{t, db, web.New(db, func() time.Time { return now }, slog.New(slog.NewTextHandler(t.Output(), nil)))}
+	h, err := web.New(db, func() time.Time { return now }, slog.New(slog.NewTextHandler(t.Output(), nil)), web.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &site{t, db, h}
 }
 
 func (s *site) hear(codes ...warehouse.Site) {

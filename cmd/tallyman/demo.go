@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"tallyman/fixtures"
@@ -18,6 +19,7 @@ import (
 	"tallyman/scoring"
 	"tallyman/store"
 	"tallyman/warehouse"
+	"tallyman/web"
 )
 
 // demoCmd is a whole service on simulated warehouses.
@@ -35,8 +37,8 @@ type demoCmd struct {
 func (*demoCmd) Help() string {
 	return `Starts a private PostgreSQL, loads the simulated history of a distributor, fits the
 models, ranks what to count and serves it. The first start takes about a minute,
-later ones seconds: the data is kept in --dir. Scripts read the address, a key and
-a sample request from demo.json in --dir, which is written when everything is
+later ones seconds: the data is kept in --dir. Scripts read the address, a key, people
+to sign in as and a sample request from demo.json in --dir, which is written when everything is
 ready. What it shows is a simulation.`
 }
 
@@ -79,7 +81,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = os.Remove(ready) }()
-	err = serve(ctx, listener, db, engine, log)
+	err = serve(ctx, listener, db, engine, web.Config{}, log)
 	end()
 	err = errors.Join(err, targetEnded())
 	say("stopped; the data is kept in " + c.Dir)
@@ -177,6 +179,18 @@ type readiness struct {
 	APIKey string           `json:"api_key"`
 	Sites  []warehouse.Site `json:"sites"`
 	Sample json.RawMessage  `json:"sample"`
+
+	People   []demoPerson `json:"people"`
+	Password string       `json:"password"` // of all of them
+}
+
+// logins lists who can sign in and what they do.
+func (r *readiness) logins() string {
+	var names []string
+	for _, p := range r.People {
+		names = append(names, fmt.Sprintf("%s (%s)", p.Login, p.Does))
+	}
+	return strings.Join(names, ", ")
 }
 
 func (c *demoCmd) announce(ctx context.Context, db *store.DB, address, ready string) error {
@@ -195,6 +209,12 @@ func (c *demoCmd) announce(ctx context.Context, db *store.DB, address, ready str
 	if r.Sample, err = sample(ctx, db); err != nil {
 		return err
 	}
+	if len(r.Sites) > 0 {
+		r.People = demoPeople
+		if r.Password, err = addPeople(ctx, db, r.Sites[0]); err != nil {
+			return err
+		}
+	}
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
@@ -209,6 +229,8 @@ func (c *demoCmd) announce(ctx context.Context, db *store.DB, address, ready str
 Tallyman is running on simulated warehouses.
 
   look      %[1]s/queue            what to count first, and why
+  decide    %[1]s/steps            what waits for somebody to say yes
+  sign in   as %[4]s, each with the password %[5]s
   API       %[1]s/openapi.json
   key       %[2]s
   ask       curl -s %[1]s/v1/risk-evaluations \
@@ -216,7 +238,7 @@ Tallyman is running on simulated warehouses.
               -H 'Content-Type: application/json' -d '%[3]s'
 
 Ctrl-C stops it.
-`, r.URL, secret, r.Sample)
+`, r.URL, secret, r.Sample, r.logins(), r.Password)
 	return nil
 }
 

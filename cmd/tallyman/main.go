@@ -28,6 +28,7 @@ type program struct {
 	Switch   switchCmd   `cmd:"" help:"Keep approved steps from being sent: kill switches and freezes."`
 	Dead     deadCmd     `cmd:"" name:"deadletter" help:"Operations that wait for a human."`
 	Doctor   doctorCmd   `cmd:"" help:"Check every rule that nothing may break on what is recorded."`
+	User     userCmd     `cmd:"" help:"People: who may sign in, and what they may approve."`
 }
 
 const about = `What to count, which inbound load to check twice, and who must say yes.

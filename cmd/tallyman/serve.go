@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,19 +22,55 @@ import (
 // serveCmd runs the service.
 type serveCmd struct {
 	database
-	Listen string `env:"TALLYMAN_LISTEN" default:"127.0.0.1:8080" help:"Address of API and pages. Pages have no login yet: keep it private, or put a proxy with one in front."`
+	signInSettings
+	Listen string `env:"TALLYMAN_LISTEN" default:"127.0.0.1:8080" help:"Address of API and pages. Put a proxy with TLS in front, and say its address with --public-url."`
+}
+
+// signInSettings say how people sign in.
+type signInSettings struct {
+	PublicURL    string `env:"TALLYMAN_PUBLIC_URL" placeholder:"URL" help:"Address of the pages as browsers see it, such as https://tallyman.example.com."`
+	OIDCIssuer   string `name:"oidc-issuer" env:"TALLYMAN_OIDC_ISSUER" placeholder:"URL" help:"OpenID Connect provider to sign in with, beside local accounts."`
+	OIDCClientID string `name:"oidc-client-id" env:"TALLYMAN_OIDC_CLIENT_ID" placeholder:"ID" help:"Client id there; it must allow PUBLIC-URL/oidc/callback."`
+	OIDCSecret   string `name:"oidc-client-secret" env:"TALLYMAN_OIDC_CLIENT_SECRET" placeholder:"SECRET" help:"Its secret; better given by the environment."`
+	OIDCRoles    string `name:"oidc-roles" env:"TALLYMAN_OIDC_ROLES" type:"existingfile" placeholder:"FILE" help:"What its groups may approve, a row a line: group, role, site, limit, daily limit."`
+}
+
+// config returns what the pages need to know.
+func (s *signInSettings) config() (web.Config, error) {
+	c := web.Config{PublicURL: s.PublicURL}
+	if s.OIDCIssuer == "" {
+		return c, nil
+	}
+	c.OIDC = &web.OIDC{Issuer: s.OIDCIssuer, ClientID: s.OIDCClientID, Secret: s.OIDCSecret}
+	if s.OIDCRoles == "" {
+		return c, nil
+	}
+	file, err := os.Open(s.OIDCRoles)
+	if err != nil {
+		return c, err
+	}
+	defer func() { _ = file.Close() }()
+	if c.OIDC.Roles, err = web.ReadGroupRoles(file); err != nil {
+		return c, fmt.Errorf("%s: %w", s.OIDCRoles, err)
+	}
+	return c, nil
 }
 
 // Help explains the command at length.
 func (*serveCmd) Help() string {
 	return `Runs API, pages, ranking and the execution of approved steps. The WMS posts events to /v1/events and asks for the
 risk of a load at /v1/risk-evaluations with an API key ("tallyman key add");
-supervisors open /queue. Any number of processes may share one --database-url.`
+supervisors sign in and open /queue and /steps ("tallyman user add"). Until the first
+account is made, whoever reaches the address can read /queue. Any number of processes may share one --database-url.`
 }
 
 // Run serves until interrupted.
 func (c *serveCmd) Run(ctx context.Context) error {
 	log := newLog()
+	config, err := c.config()
+	if err != nil {
+		return err
+	}
 	db, closeAll, err := c.open(ctx, log)
 	if err != nil {
 		return err
@@ -47,19 +85,23 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	log.Info("listening", slog.String("url", "http://"+listener.Addr().String()))
-	return serve(ctx, listener, db, engine, log)
+	return serve(ctx, listener, db, engine, config, log)
 }
 
 // serve answers requests, follows events, ranks and executes until ctx ends, and returns
 // when everything has stopped. That ctx ended is no error, also where it ended
 // while something was still starting.
-func serve(ctx context.Context, listener net.Listener, db *store.DB, engine *scoring.Engine, log *slog.Logger) error {
+func serve(ctx context.Context, listener net.Listener, db *store.DB, engine *scoring.Engine, config web.Config, log *slog.Logger) error {
+	pages, err := web.New(db, time.Now, log, config)
+	if err != nil {
+		return err
+	}
 	mux := http.NewServeMux()
 	answers := api.New(db, engine, time.Now, log)
 	for _, path := range []string{"/v1/", "/openapi.json", "/healthz", "/readyz", "/metrics"} {
 		mux.Handle(path, answers)
 	}
-	mux.Handle("/", web.New(db, time.Now, log))
+	mux.Handle("/", pages)
 	server := &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 60 * time.Second, WriteTimeout: 60 * time.Second,
 		IdleTimeout: 60 * time.Second, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
@@ -88,7 +130,7 @@ func serve(ctx context.Context, listener net.Listener, db *store.DB, engine *sco
 	})
 	group.Go(func() error { return jobs.Work(ctx, db, engine, time.Now, log) })
 	group.Go(func() error { return jobs.Execute(ctx, db, time.Now, log) })
-	err := group.Wait()
+	err = group.Wait()
 	if interrupted.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil
 	}

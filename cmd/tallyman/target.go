@@ -88,7 +88,9 @@ func externalKinds() []guardrails.Kind {
 // secretPrefix is that of Standard Webhooks.
 const secretPrefix = "whsec_"
 
-func writeSecret(secret []byte) string { return secretPrefix + base64.StdEncoding.EncodeToString(secret) }
+func writeSecret(secret []byte) string {
+	return secretPrefix + base64.StdEncoding.EncodeToString(secret)
+}
 
 func readSecret(text string) ([]byte, error) {
 	secret, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, secretPrefix))

@@ -1,0 +1,228 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"tallyman/guardrails"
+	"tallyman/store"
+	"tallyman/warehouse"
+)
+
+type stepsRequest struct {
+	Site    string `query:"site" maxLength:"256"`
+	Action  string `query:"action" maxLength:"40"`
+	State   string `query:"state" maxLength:"40"`
+	Waiting bool   `query:"waiting" doc:"Only what waits for you"`
+	Limit   int    `query:"limit" default:"50" minimum:"1" maximum:"200"`
+	Cursor  string `query:"cursor" maxLength:"256" doc:"next_cursor of the page before"`
+}
+
+type stepsResponse struct{ Body stepsAnswer }
+
+type stepsAnswer struct {
+	Data       []stepSummary `json:"data" doc:"At sites where you have a role, the soonest to expire first"`
+	NextCursor string        `json:"next_cursor,omitempty" doc:"Left out on the last page"`
+}
+
+type stepSummary struct {
+	ID           guardrails.StepID `json:"id" example:"st_0123456789abcdefghijklmnop"`
+	Version      int               `json:"version" doc:"Grows with every change"`
+	State        guardrails.State  `json:"state" example:"pending"`
+	Action       guardrails.Kind   `json:"action" example:"inventory_adjustment"`
+	Site         warehouse.Site    `json:"site"`
+	Subject      []string          `json:"subject"`
+	Payload      any               `json:"payload" doc:"What is asked for; exactly this is sent"`
+	Requirement  requirement       `json:"requirement"`
+	Binding      string            `json:"binding" doc:"Hash of all that an approval says yes to; a decision echoes it"`
+	Value        *money            `json:"value,omitempty" doc:"That decides who must approve; left out when unknown, which is beyond every limit"`
+	CreatedAt    time.Time         `json:"created_at"`
+	ExpiresAt    time.Time         `json:"expires_at"`
+	Assignee     int64             `json:"assignee,omitempty" doc:"Person it is given to"`
+	SupersededBy guardrails.StepID `json:"superseded_by,omitempty"`
+	Reason       string            `json:"reason,omitempty" doc:"Why it is in its state"`
+	You          you               `json:"you"`
+}
+
+type requirement struct {
+	Slots    []slot   `json:"slots"`
+	Fresh    bool     `json:"fresh" doc:"Needs an authentication of the last 15 minutes"`
+	Excludes []string `json:"excludes" doc:"Parts whose players cannot approve"`
+	Deny     []string `json:"deny" doc:"Why nobody can approve it"`
+}
+
+type slot struct {
+	Role  guardrails.Role `json:"role"`
+	Count int             `json:"count"`
+}
+
+type you struct {
+	CanApprove bool   `json:"can_approve"`
+	Code       string `json:"code,omitempty" doc:"Why not"`
+	Detail     string `json:"detail,omitempty"`
+}
+
+type stepPath struct {
+	ID string `path:"id" maxLength:"64" example:"st_0123456789abcdefghijklmnop"`
+}
+
+type stepResponse struct{ Body stepAnswer }
+
+type stepAnswer struct {
+	stepSummary
+	Plan      []operationAnswer `json:"plan" doc:"What would be sent, in order"`
+	Evidence  any               `json:"evidence" doc:"Null for none"`
+	Policy    string            `json:"policy" doc:"Version in force when it was proposed"`
+	Matched   []string          `json:"matched" doc:"Rules of it"`
+	Decisions []decisionAnswer  `json:"decisions"`
+}
+
+type operationAnswer struct {
+	Target     string `json:"target"`
+	Body       any    `json:"body"`
+	Compensate any    `json:"compensate" doc:"What takes it back; null when nothing does"`
+}
+
+type decisionAnswer struct {
+	Person     int64              `json:"person"`
+	Name       string             `json:"name"`
+	OnBehalfOf int64              `json:"on_behalf_of,omitempty"`
+	Verdict    guardrails.Verdict `json:"verdict"`
+	Slot       guardrails.Role    `json:"slot,omitempty"`
+	Reason     string             `json:"reason,omitempty"`
+	At         time.Time          `json:"at"`
+	Counts     bool               `json:"counts" doc:"An approval that counts now: for this binding, by somebody who could still give it"`
+}
+
+func (s *server) registerSteps(a huma.API) {
+	list := personOperation("listSteps", http.MethodGet, "/v1/steps", "List the steps that people decide")
+	list.Description = "Counts that a ranking proposes and nobody has touched are in the count queue instead, unless action=count_position asks for them."
+	huma.Register(a, list, handler(s, s.steps))
+	huma.Register(a, personOperation("getStep", http.MethodGet, "/v1/steps/{id}", "Read a step with everything an approval says yes to"), handler(s, s.readStep))
+	s.registerDecisions(a)
+}
+
+func (s *server) steps(ctx context.Context, in *stepsRequest) (*stepsResponse, error) {
+	me := humanOf(ctx)
+	f := store.StepFilter{Site: warehouse.Site(in.Site), Kind: guardrails.Kind(in.Action), State: guardrails.State(in.State)}
+	f.Queue = f.Kind == guardrails.KindCountPosition
+	if in.Waiting {
+		f.Waiting = me.Person
+	}
+	after, err := readStepCursor(in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	steps, err := s.db.InboxSteps(ctx, me.Person, f, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	answer := stepsAnswer{Data: []stepSummary{}}
+	if len(steps) > in.Limit {
+		steps = steps[:in.Limit]
+		last := &steps[in.Limit-1]
+		answer.NextCursor = base64.RawURLEncoding.EncodeToString([]byte(last.ExpiresAt.UTC().Format(time.RFC3339Nano) + " " + string(last.ID)))
+	}
+	refusals, err := s.db.TryApprovals(ctx, me.By(), steps)
+	if err != nil {
+		return nil, err
+	}
+	for i := range steps {
+		answer.Data = append(answer.Data, summaryOf(&steps[i], refusals[i]))
+	}
+	return &stepsResponse{answer}, nil
+}
+
+func readStepCursor(cursor string) (store.StepCursor, error) {
+	if cursor == "" {
+		return store.StepCursor{}, nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	at, id, ok := strings.Cut(string(text), " ")
+	t, errTime := time.Parse(time.RFC3339Nano, at)
+	if err != nil || errTime != nil || !ok || badText(id) {
+		return store.StepCursor{}, invalid("cursor", "is not a next_cursor of this operation")
+	}
+	return store.StepCursor{ExpiresAt: t, ID: guardrails.StepID(id)}, nil
+}
+
+func summaryOf(step *store.Step, refusal *guardrails.Refusal) stepSummary {
+	r := &step.Requirement
+	out := stepSummary{
+		ID: step.ID, Version: step.Version, State: step.State, Action: step.Kind, Site: step.Site, Subject: step.Subject,
+		Payload: json.RawMessage(step.PayloadBytes), Binding: step.Binding.String(), CreatedAt: step.CreatedAt, ExpiresAt: step.ExpiresAt,
+		Assignee: int64(step.Assignee), SupersededBy: step.SupersededBy, Reason: step.Reason, You: you{CanApprove: refusal == nil},
+		Requirement: requirement{Slots: []slot{}, Fresh: r.Auth == guardrails.Fresh, Excludes: (r.Excludes | step.Kind.Excludes()).Names(), Deny: append([]string{}, r.Deny...)},
+	}
+	for _, needed := range r.Slots {
+		out.Requirement.Slots = append(out.Requirement.Slots, slot(needed))
+	}
+	if step.Value != guardrails.UnknownAmount {
+		out.Value = &money{warehouse.Money{Minor: step.Value, Currency: step.Currency}.String(), step.Currency}
+	}
+	if refusal != nil {
+		out.You.Code, out.You.Detail = string(refusal.Code), refusal.Detail
+	}
+	return out
+}
+
+// visibleStep returns a step that the caller may see. At a site where they have
+// no role there is none.
+func (s *server) visibleStep(ctx context.Context, id string) (store.StepView, error) {
+	view, err := s.db.StepView(ctx, guardrails.StepID(id))
+	if errors.Is(err, store.ErrNotFound) || err == nil && !humanOf(ctx).person.Sees(view.Site) {
+		return view, &Problem{Status: http.StatusNotFound, Code: "not_found", Detail: "this step is not there, or you have no role at its site"}
+	}
+	return view, err
+}
+
+func (s *server) readStep(ctx context.Context, in *stepPath) (*stepResponse, error) {
+	view, err := s.visibleStep(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	me := humanOf(ctx)
+	tried, err := s.db.Try(ctx, view.ID, me.By(), guardrails.Approve{Binding: view.Binding})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.db.NoteView(ctx, me.Person, &view.Step); err != nil {
+		return nil, err
+	}
+	a := stepAnswer{
+		stepSummary: summaryOf(&view.Step, tried[0]), Plan: []operationAnswer{}, Evidence: rawJSON(view.EvidenceBytes),
+		Policy: view.Policy, Matched: append([]string{}, view.Matched...), Decisions: []decisionAnswer{},
+	}
+	if view.Successor != "" {
+		a.SupersededBy = view.Successor
+	}
+	for _, o := range view.Plan {
+		a.Plan = append(a.Plan, operationAnswer{o.Target, rawJSON(o.Body), rawJSON(o.Compensate)})
+	}
+	for _, d := range view.Decisions {
+		out := decisionAnswer{Person: int64(d.Person), Name: view.Names[d.Person], OnBehalfOf: int64(d.OnBehalfOf), Verdict: d.Verdict, Slot: d.Slot, Reason: d.Reason, At: d.At}
+		for _, counted := range view.Standing {
+			out.Counts = out.Counts || counted.Person == d.Person && counted.At.Equal(d.At)
+		}
+		a.Decisions = append(a.Decisions, out)
+	}
+	return &stepResponse{a}, nil
+}
+
+// rawJSON is null for nothing, and for bytes that are no JSON a string.
+func rawJSON(b []byte) any {
+	switch {
+	case len(b) == 0:
+		return nil
+	case json.Valid(b):
+		return json.RawMessage(b)
+	}
+	return string(b)
+}

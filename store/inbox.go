@@ -1,0 +1,259 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"tallyman/guardrails"
+	"tallyman/warehouse"
+)
+
+// StepFilter narrows a list of steps; an empty field does not.
+type StepFilter struct {
+	Site       warehouse.Site
+	Kind       guardrails.Kind
+	State      guardrails.State
+	Live, Done bool                // only steps that something can, or cannot, happen to
+	Waiting    guardrails.PersonID // only what waits for this person, who has not decided it
+	Queue      bool                // also what a ranking proposes and nobody touched
+}
+
+// StepCursor is where a page of steps ends; the zero value is the beginning.
+type StepCursor struct {
+	ExpiresAt time.Time
+	ID        guardrails.StepID
+}
+
+// InboxSteps returns at most limit steps that a person may see, at the sites
+// where they have a role, the soonest to expire first; those that are done the
+// latest first.
+func (db *DB) InboxSteps(ctx context.Context, viewer guardrails.PersonID, f StepFilter, after StepCursor, limit int) ([]Step, error) {
+	order, compare := "s.expires_at, s.id", ">"
+	if f.Done {
+		order, compare = "s.expires_at desc, s.id desc", "<"
+	}
+	rows, _ := db.pool.Query(ctx, `
+		select `+stepColumns+`
+		from step s
+		join recommendation r on r.id = s.recommendation_id
+		where exists (
+				select from role_grant g
+				where g.person_id = $1 and g.revoked_at is null and g.site in (s.site, '*'))
+			and ($2 = '' or s.site = $2)
+			and ($3 = '' or s.action = $3)
+			and ($4 = '' or s.state = $4)
+			and (not $5 or s.`+liveStates+`)
+			and (not $6 or not (s.`+liveStates+`))
+			and ($7 or s.audited > 0 or s.touched_at is not null)
+			and ($8::bigint = 0 or `+waitsFor+`)
+			and ($10 = '' or (s.expires_at, s.id) `+compare+` ($9, $10))
+		order by `+order+`
+		limit $11`,
+		viewer, f.Site, f.Kind, f.State, f.Live, f.Done, f.Queue, f.Waiting, after.ExpiresAt, after.ID, limit)
+	steps, err := pgx.CollectRows(rows, scanStep)
+	if err != nil {
+		return nil, fmt.Errorf("steps: %w", err)
+	}
+	return steps, nil
+}
+
+// waitsFor is the condition that step s needs a role that person $8 holds or
+// was delegated, and has nothing to say from them yet.
+const waitsFor = `s.state = 'pending' and s.expires_at > clock_timestamp()
+	and not exists (select from decision_human h where h.step_id = s.id and h.binding = s.binding and h.person_id = $8)
+	and exists (
+		select from role_grant g
+		where g.revoked_at is null and g.site in (s.site, '*')
+			and s.requirement -> 'slots' @> jsonb_build_array(jsonb_build_object('role', g.role))
+			and (g.person_id = $8 or exists (
+				select from delegation d
+				where d.from_id = g.person_id and d.to_id = $8 and d.revoked_at is null and s.action = any (d.kinds)
+					and (s.site = any (d.sites) or '*' = any (d.sites)) and clock_timestamp() between d.begins_at and d.ends_at)))`
+
+// WaitingSteps counts what waits for a person.
+func (db *DB) WaitingSteps(ctx context.Context, person guardrails.PersonID) (n int, err error) {
+	steps, err := db.InboxSteps(ctx, person, StepFilter{Waiting: person}, StepCursor{}, 100)
+	return len(steps), err
+}
+
+// StepsByID returns those of the steps that are there.
+func (db *DB) StepsByID(ctx context.Context, ids []guardrails.StepID) (map[guardrails.StepID]Step, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select `+stepColumns+`
+		from step s
+		join recommendation r on r.id = s.recommendation_id
+		where s.id = any ($1)`, ids)
+	steps, err := pgx.CollectRows(rows, scanStep)
+	if err != nil {
+		return nil, fmt.Errorf("steps: %w", err)
+	}
+	byID := make(map[guardrails.StepID]Step, len(steps))
+	for i := range steps {
+		byID[steps[i].ID] = steps[i]
+	}
+	return byID, nil
+}
+
+// TryApprovals judges whether a person could approve each of the steps now. It
+// changes nothing; a nil says that they could.
+func (db *DB) TryApprovals(ctx context.Context, by By, steps []Step) ([]*guardrails.Refusal, error) {
+	refusals := make([]*guardrails.Refusal, len(steps))
+	err := db.readOnly(ctx, func(tx pgx.Tx) error {
+		now, err := clock(ctx, tx)
+		if err != nil {
+			return err
+		}
+		ids, persons := make([]guardrails.StepID, len(steps)), []guardrails.PersonID{by.Person}
+		for i := range steps {
+			ids[i] = steps[i].ID
+		}
+		decisions, err := decisionsOfAll(ctx, tx, ids)
+		if err != nil {
+			return err
+		}
+		for _, list := range decisions {
+			for _, d := range list {
+				persons = append(persons, d.Person, d.OnBehalfOf)
+			}
+		}
+		x := guardrails.Context{Now: now, ModelInForce: true}
+		if x.People, err = people(ctx, tx, persons); err != nil {
+			return err
+		}
+		x.Actor = guardrails.Actor{Person: x.People[by.Person], Session: by.Session, AuthenticatedAt: by.AuthenticatedAt}
+		if x.Spent, err = spent(ctx, tx, x.Actor); err != nil {
+			return err
+		}
+		for i := range steps {
+			x.Decisions = decisions[steps[i].ID]
+			_, err := guardrails.Decide(steps[i].Step, x, guardrails.Approve{Binding: steps[i].Binding})
+			if err != nil && !errors.As(err, &refusals[i]) {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("try approvals: %w", err)
+	}
+	return refusals, nil
+}
+
+// Try judges commands of one person on a step, as [DB.Decide] would, and changes
+// nothing; a nil says that it would be carried out.
+func (db *DB) Try(ctx context.Context, id guardrails.StepID, by By, commands ...guardrails.Command) ([]*guardrails.Refusal, error) {
+	refusals := make([]*guardrails.Refusal, len(commands))
+	err := db.readOnly(ctx, func(tx pgx.Tx) error {
+		s, err := readStep(ctx, tx, id, "")
+		if err != nil {
+			return err
+		}
+		for i, cmd := range commands {
+			x, err := contextOf(ctx, tx, &s, by, cmd)
+			if err != nil {
+				return err
+			}
+			if _, err := guardrails.Decide(s.Step, x, cmd); err != nil && !errors.As(err, &refusals[i]) {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("try step %s: %w", id, err)
+	}
+	return refusals, nil
+}
+
+func (db *DB) readOnly(ctx context.Context, read func(pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, db.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, read)
+}
+
+func decisionsOfAll(ctx context.Context, q querier, ids []guardrails.StepID) (map[guardrails.StepID][]guardrails.Decision, error) {
+	rows, _ := q.Query(ctx, `select distinct step_id from decision where step_id = any ($1)`, ids)
+	decided, err := pgx.CollectRows(rows, pgx.RowTo[guardrails.StepID])
+	if err != nil {
+		return nil, err
+	}
+	all := map[guardrails.StepID][]guardrails.Decision{}
+	for _, id := range decided {
+		if all[id], err = decisionsOf(ctx, q, id); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// NoteView writes down that a person opened a step and what it asked for then.
+func (db *DB) NoteView(ctx context.Context, person guardrails.PersonID, s *Step) error {
+	_, err := db.pool.Exec(ctx, `
+		insert into step_view (step_id, person_id, binding)
+		values ($1, $2, $3)
+		on conflict do nothing`, s.ID, person, s.Binding[:])
+	if err != nil {
+		return fmt.Errorf("note the view of step %s: %w", s.ID, err)
+	}
+	return nil
+}
+
+// Opened returns those of the steps that a person has looked at as they are now.
+func (db *DB) Opened(ctx context.Context, person guardrails.PersonID, ids []guardrails.StepID) (map[guardrails.StepID]bool, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select s.id
+		from step s
+		join step_view v on v.step_id = s.id and v.binding = s.binding
+		where s.id = any ($1) and v.person_id = $2`, ids, person)
+	viewed, err := pgx.CollectRows(rows, pgx.RowTo[guardrails.StepID])
+	if err != nil {
+		return nil, fmt.Errorf("opened steps: %w", err)
+	}
+	opened := map[guardrails.StepID]bool{}
+	for _, id := range viewed {
+		opened[id] = true
+	}
+	return opened, nil
+}
+
+// Approval is one of several that are given together.
+type Approval struct {
+	Step    guardrails.StepID
+	Binding guardrails.Hash
+}
+
+// ApproveTogether approves steps inside the limits of [guardrails.CheckBulk],
+// each by itself: the answers say which were not, and why. An error that is a
+// [*guardrails.Refusal] refuses them as a whole.
+func (db *DB) ApproveTogether(ctx context.Context, by By, approvals []Approval) ([]error, error) {
+	ids := make([]guardrails.StepID, len(approvals))
+	for i, a := range approvals {
+		ids[i] = a.Step
+	}
+	found, err := db.StepsByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := db.Opened(ctx, by.Person, ids)
+	if err != nil {
+		return nil, err
+	}
+	var steps []guardrails.Step
+	for _, id := range ids {
+		s, ok := found[id]
+		if !ok {
+			return nil, fmt.Errorf("step %s: %w", id, ErrNotFound)
+		}
+		steps = append(steps, s.Step)
+	}
+	if refusal := guardrails.CheckBulk(steps, opened); refusal != nil {
+		return nil, refusal
+	}
+	answers := make([]error, len(approvals))
+	for i, a := range approvals {
+		_, answers[i] = db.Decide(ctx, a.Step, by, guardrails.Approve{Binding: a.Binding})
+	}
+	return answers, nil
+}

@@ -1,0 +1,146 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tallyman/guardrails"
+	"tallyman/store"
+	"tallyman/warehouse"
+)
+
+// mePage says what the viewer may do, and who may do it for them.
+type mePage struct {
+	frame
+	Notice      *notice
+	Login       string
+	Roles       []myRole
+	Refs        string
+	Given, Got  []myDelegation
+	To          []choice
+	Actions     []choice
+	First, Last string // dates a delegation may begin and end
+}
+
+// Heading names the page.
+func (p *mePage) Heading() string { return "You" }
+
+type myRole struct{ Role, Site, Limit, Daily string }
+
+type myDelegation struct{ ID, Who, What, Sites, Until string }
+
+func (s *server) me(w http.ResponseWriter, r *http.Request, v *viewer) {
+	s.showMe(w, r, v, http.StatusOK, nil)
+}
+
+func (s *server) showMe(w http.ResponseWriter, r *http.Request, v *viewer, status int, n *notice) {
+	p := &mePage{Notice: n, Login: v.Login, Refs: "not known: nobody has said which users of other systems you are, so that you cannot approve what follows from a count or a receipt"}
+	if v.person.RefsKnown {
+		p.Refs = strings.Join(v.person.Refs, ", ")
+		if p.Refs == "" {
+			p.Refs = "none"
+		}
+	}
+	for _, g := range v.person.Grants {
+		p.Roles = append(p.Roles, myRole{strings.ReplaceAll(string(g.Role), "_", " "), siteWord(g.Site), limitWord(g.Limit), limitWord(g.Daily)})
+	}
+	now := s.clock()
+	p.First, p.Last = now.Format(time.DateOnly), now.Add(guardrails.MaxDelegation).AddDate(0, 0, -1).Format(time.DateOnly)
+	for _, k := range guardrails.Kinds {
+		if k != guardrails.KindChangePolicy {
+			p.Actions = append(p.Actions, choice{string(k), actionWord(k), false})
+		}
+	}
+	if err := s.addDelegations(r, p, v); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.render(w, r, status, "me", p)
+}
+
+func (s *server) addDelegations(r *http.Request, p *mePage, v *viewer) error {
+	list, err := s.db.Delegations(r.Context(), v.Person)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		var kinds, sites []string
+		for _, k := range d.Kinds {
+			kinds = append(kinds, actionWord(k))
+		}
+		for _, site := range d.Sites {
+			sites = append(sites, siteWord(site))
+		}
+		out := myDelegation{strconv.FormatInt(d.ID, 10), d.ToName, strings.Join(kinds, ", "), strings.Join(sites, ", "),
+			moment(d.Begin, time.UTC) + " to " + moment(d.End, time.UTC)}
+		if d.From == v.Person {
+			p.Given = append(p.Given, out)
+		} else {
+			out.Who = d.FromName
+			p.Got = append(p.Got, out)
+		}
+	}
+	people, err := s.db.Persons(r.Context())
+	for i := range people {
+		if x := &people[i]; x.ID != v.Person && x.Active && len(x.Grants) > 0 {
+			p.To = append(p.To, choice{strconv.FormatInt(int64(x.ID), 10), x.Name, false})
+		}
+	}
+	return err
+}
+
+func siteWord(site warehouse.Site) string {
+	if site == guardrails.Everywhere {
+		return "every site"
+	}
+	return string(site)
+}
+
+func limitWord(l guardrails.Limit) string {
+	if l.Unlimited {
+		return "without limit"
+	}
+	return grouped(warehouse.Money{Minor: l.Minor})
+}
+
+// delegate lets another decide for the viewer between two dates.
+func (s *server) delegate(w http.ResponseWriter, r *http.Request, v *viewer) {
+	to, err := strconv.ParseInt(r.PostFormValue("to"), 10, 64)
+	begin, errBegin := time.Parse(time.DateOnly, r.PostFormValue("begin"))
+	end, errEnd := time.Parse(time.DateOnly, r.PostFormValue("end"))
+	if errors.Join(err, errBegin, errEnd) != nil {
+		s.showMe(w, r, v, http.StatusUnprocessableEntity, &notice{Title: "Nothing was changed", Text: "Choose a person and two dates."})
+		return
+	}
+	d := guardrails.Delegation{
+		From: v.Person, To: guardrails.PersonID(to), Sites: []warehouse.Site{guardrails.Everywhere}, Limit: guardrails.Limit{Unlimited: true},
+		Begin: begin, End: end.AddDate(0, 0, 1).Add(-time.Second),
+	}
+	for _, k := range guardrails.Kinds {
+		if k != guardrails.KindChangePolicy && slices.Contains(r.PostForm["action"], string(k)) {
+			d.Kinds = append(d.Kinds, k)
+		}
+	}
+	if err := s.db.Delegate(r.Context(), store.Administrator{Person: v.Person}, d); err != nil {
+		s.showMe(w, r, v, http.StatusUnprocessableEntity, &notice{Title: "Nothing was changed",
+			Text: "A delegation needs somebody else, at least one action, and dates of which the last is at most 30 days after the first."})
+		return
+	}
+	http.Redirect(w, r, "/me", http.StatusSeeOther)
+}
+
+func (s *server) endDelegation(w http.ResponseWriter, r *http.Request, v *viewer) {
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err == nil {
+		err = s.db.RevokeDelegation(r.Context(), store.Administrator{Person: v.Person}, id)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		s.fail(w, r, err)
+		return
+	}
+	http.Redirect(w, r, "/me", http.StatusSeeOther)
+}
