@@ -41,10 +41,10 @@ type modelDeputy struct {
 }
 
 type modelSaying struct {
-	who, for_ int // for_ is -1 for themselves
-	yes       bool
-	role      string
-	epoch     int
+	who, principal int // principal is nobody for themselves
+	yes            bool
+	role           string
+	epoch          int
 }
 
 const nobody = -1
@@ -84,7 +84,7 @@ func (m *model) holds(who int) bool {
 func (m *model) counts() map[string]int {
 	counts := map[string]int{}
 	for _, s := range m.said {
-		by := authority(s.who, s.for_)
+		by := authority(s.who, s.principal)
 		good := s.yes && s.epoch == m.epoch && m.people[s.who].active && m.people[by].active && m.stranger(s.who) && m.stranger(by) &&
 			m.people[by].roles[s.role] && m.people[by].limit >= m.value
 		if good {
@@ -114,7 +114,7 @@ func (m *model) approve(who, principal, epoch int) bool {
 	}
 	for _, s := range m.said {
 		for _, id := range []int{who, by} {
-			if s.epoch == m.epoch && (s.who == id || s.for_ == id) {
+			if s.epoch == m.epoch && (s.who == id || s.principal == id) {
 				return false
 			}
 		}
@@ -225,7 +225,7 @@ func (m *model) replay(who int) bool {
 		return false
 	}
 	for _, s := range m.said {
-		if m.value > 100_000 && s.yes && (s.who == who || s.for_ == who) {
+		if m.value > 100_000 && s.yes && (s.who == who || s.principal == who) {
 			return false
 		}
 	}

@@ -311,7 +311,7 @@ func play(seed uint64, sequence int, guards []guard) (*duel, error) {
 func TestSequencesMissAGuard(t *testing.T) {
 	for _, name := range []string{
 		"active", "in-time", "over", "binding", "self-approval", "parts", "delegation", "one-slot", "role", "value", "fresh",
-		"standing", "no-weaker", "replayer", "kill-switch", "still-approved", "age", "replay-age",
+		"standing", "no-weaker", "replayer", "kill-switch", "still-approved", "age",
 	} {
 		noticed := false
 		for i := 0; i < 20_000 && !noticed; i++ {

@@ -31,10 +31,8 @@ func grant(role Role) Grant {
 
 func cast() map[PersonID]Person {
 	people := map[PersonID]Person{}
-	add := func(id PersonID, grants ...Grant) *Person {
+	add := func(id PersonID, grants ...Grant) {
 		people[id] = Person{ID: id, Active: true, Grants: grants, RefsKnown: true}
-		p := people[id]
-		return &p
 	}
 	for _, id := range []PersonID{sam, pat, cora, gone, vera} {
 		add(id, grant("supervisor"))
