@@ -120,6 +120,7 @@ func TestPolicyRefusesWithPosition(t *testing.T) {
 		"nothing":                   {"", "1:1: the file is empty"},
 		"two documents":             {policyWith("", "") + "---\na: 1\n", ": a policy is one document"},
 		"weak defaults":             {strings.Replace(policyWith("", ""), "{deny: unknown}", "{require: {finance: 1}, expires_in: 1h}", 1), "5:11: defaults are weaker than rule any"},
+		"nobody could change it":    {strings.Replace(policyWith("", ""), "[any]", "[count_position]", 1), "5:11: nobody could put another policy in its place"},
 		"no defaults":               {strings.Replace(policyWith("", ""), "defaults: {deny: unknown}\n", "", 1), "1:1: defaults is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
