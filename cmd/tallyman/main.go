@@ -23,6 +23,8 @@ type program struct {
 	Model    modelCmd    `cmd:"" help:"Models on any table: fit, predict, explain, compare, convert."`
 	Simulate simulateCmd `cmd:"" help:"Write the events of warehouses that never existed."`
 	Key      keyCmd      `cmd:"" help:"API keys."`
+	Audit    auditCmd    `cmd:"" help:"The record of who decided what: verify, export, prove."`
+	Migrate  migrateCmd  `cmd:"" help:"Bring the database to this program's schema."`
 }
 
 const about = `What to count, which inbound load to check twice, and who must say yes.
@@ -38,8 +40,16 @@ func main() {
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "tallyman:", err)
 		stop()
-		os.Exit(1) //nolint:gocritic // stop was called
+		os.Exit(statusOf(err)) //nolint:gocritic // stop was called
 	}
+}
+
+func statusOf(err error) int {
+	var own *exitError
+	if errors.As(err, &own) {
+		return own.code
+	}
+	return 1
 }
 
 func run(ctx context.Context, args []string) error {

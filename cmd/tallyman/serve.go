@@ -20,6 +20,7 @@ import (
 // serveCmd runs the service.
 type serveCmd struct {
 	database
+	auditSettings
 	Listen string `env:"TALLYMAN_LISTEN" default:"127.0.0.1:8080" help:"Address of API and pages. Pages have no login yet: keep it private, or put a proxy with one in front."`
 }
 
@@ -38,6 +39,11 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer closeAll()
+	stopAudit, err := c.keep(ctx, db, c.Dir, log)
+	if err != nil {
+		return err
+	}
+	defer stopAudit()
 	engine, err := jobs.Load(ctx, db, time.Now())
 	if err != nil {
 		return err
