@@ -135,7 +135,7 @@ func TestWhatNeverArrivedIsTriedAgain(t *testing.T) {
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
 	for name, url := range map[string]string{
-		"nobody listens":                gone.URL,
+		"nobody listens":                 gone.URL,
 		"a certificate that nobody gave": distrusted.URL,
 		"no TLS where TLS was expected":  strings.Replace(plain.URL, "http:", "https:", 1),
 	} {
@@ -162,9 +162,10 @@ func TestOneKeyIsAppliedOnceAndKnownForever(t *testing.T) {
 	if applied, err := client.Ask(t.Context(), m, now); !applied || err != nil || *effects != 1 {
 		t.Errorf("after: %v, %v and %d effects", applied, err, *effects)
 	}
+	whole := `{"key":"tly_a","sha256":"","body":{}}`
 	var again webhook.Receiver
-	if err := again.Restore(strings.NewReader(`{"key":"tly_a","sha256":"","body":{}}` + "\n" + `{"key":"tly_b","sha`)); err != nil {
-		t.Error(err)
+	if good, err := again.Restore(strings.NewReader(whole + "\n" + `{"key":"tly_b","sha`)); err != nil || good != int64(len(whole)) {
+		t.Errorf("the journal is good for %d bytes, %v; want %d", good, err, len(whole))
 	}
 }
 
