@@ -2,7 +2,7 @@ GO ?= go
 GOLANGCI := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 # Packages that run goroutines or talk to a database.
-CONCURRENT := models|training|pglocal|store|jobs|api|web|webhook|cmd
+CONCURRENT := llm|models|training|pglocal|store|jobs|api|web|webhook|cmd
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -75,6 +75,10 @@ bench: ## every benchmark
 .PHONY: bench-xgboost
 bench-xgboost: ## the learner beside XGBoost on the same data
 	bash docs/bench/xgboost/run.sh
+
+.PHONY: bench-fold
+bench-fold: ## the feature fold beside DuckDB on the same events (needs node and npm)
+	sh docs/bench/fold/run.sh
 
 .PHONY: schema
 schema: ## write store's schema file anew from its migrations

@@ -48,6 +48,21 @@ type answer struct {
 	Degraded bool
 }
 
+// A receiving system says more than is used. That must not cost it the answer.
+func TestWhatIsNotUsedIsTaken(t *testing.T) {
+	s := start(t)
+	a := read[answer](t, s.call("POST", "/v1/risk-evaluations", s.key(store.Scopes), `{
+		"kind":"inbound_load","site":"DC-07","event_id":"urn:uuid:1","occurred_at":"2026-11-23T06:14:05-06:00",
+		"references":{"asn":"ASN-1","po":"PO-1","bol":"BOL-1","sscc":["006141411234567890"],"dock_door":"D12"},
+		"parties":{"supplier":"SUP-881","supplier_gln":"0614141000005","carrier_scac":"ABCD"},
+		"lines":[{"line":"10","sku":"A-1","gtin":"00614141000029","lot":"L1","serials":[],
+			"qty_ordered":"1000","qty_asn":"1000","qty_scanned":"920","uom":"EA","unit_cost":{"amount":"4.10","currency":"USD"}}],
+		"options":{"explain":true,"top_reasons":5}}`, "Idempotency-Key", "k", "Tallyman-Version", "2026-11-01"))
+	if len(a.Lines) != 1 || a.Action != "verify" {
+		t.Errorf("%+v", a)
+	}
+}
+
 func TestALoadIsEvaluatedOnce(t *testing.T) {
 	s := start(t)
 	key := s.key(store.Scopes)

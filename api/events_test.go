@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"tallyman/fixtures"
 	"tallyman/store"
 )
 
@@ -60,6 +61,40 @@ func TestABatchIsAnsweredRecordByRecord(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Every kind of malformed record stands many times between good ones: each is
+// answered with field and reason, and every good one is in.
+func TestMalformedRecordsAreRefusedOneByOne(t *testing.T) {
+	s := start(t)
+	key := s.key(store.Scopes)
+	accepted, refused := 0, 0
+	for batch := range 5 {
+		var lines, want []string
+		for i := range 2000 {
+			id := fmt.Sprintf("%d-%d", batch, i)
+			if i%5 == 0 {
+				lines, want = append(lines, fixtures.GoodRecord("good-"+id)), append(want, "accepted ")
+			}
+			kind := &fixtures.MalformedKinds[i%len(fixtures.MalformedKinds)]
+			lines, want = append(lines, kind.Record("bad-"+id)), append(want, "refused "+kind.Field)
+		}
+		a := read[eventsAnswer](t, s.call("POST", "/v1/events", key, strings.Join(lines, "\n"), "Content-Type", "application/x-ndjson"))
+		accepted, refused = accepted+a.Accepted, refused+a.Refused
+		var got []string
+		for _, r := range a.Results {
+			got = append(got, r.Status+" "+r.Field)
+			if (r.Status == "refused") != (r.Reason != "") {
+				t.Errorf("%+v", r)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+	if seq, err := s.db.Watermark(t.Context()); err != nil || accepted != 2000 || refused != 10_000 || int(seq) != accepted {
+		t.Errorf("%d accepted, %d refused, %d events in: %v", accepted, refused, seq, err)
 	}
 }
 

@@ -42,17 +42,25 @@ type evaluationRequest struct {
 type references struct {
 	ASN string `json:"asn,omitempty" maxLength:"256" doc:"The inbound load; an inbound_load needs it"`
 	PO  string `json:"po,omitempty" maxLength:"256"`
+
+	BOL      string   `json:"bol,omitempty" maxLength:"256" doc:"Bill of lading; taken, and not used yet"`
+	SSCC     []string `json:"sscc,omitempty" maxItems:"1000" doc:"Of the pallets; taken, and not used yet"`
+	DockDoor string   `json:"dock_door,omitempty" maxLength:"256" doc:"Taken, and not used yet"`
 }
 
 type parties struct {
-	Supplier string `json:"supplier,omitempty" maxLength:"256"`
-	Carrier  string `json:"carrier_scac,omitempty" maxLength:"256"`
+	Supplier    string `json:"supplier,omitempty" maxLength:"256"`
+	SupplierGLN string `json:"supplier_gln,omitempty" maxLength:"256" doc:"Taken, and not used yet"`
+	Carrier     string `json:"carrier_scac,omitempty" maxLength:"256"`
 }
 
 // line is a line of a load, or a position.
 type line struct {
 	Line       string             `json:"line,omitempty" maxLength:"256" doc:"Of the load; an inbound_load needs it"`
 	SKU        string             `json:"sku" maxLength:"256"`
+	GTIN       string             `json:"gtin,omitempty" maxLength:"256" doc:"Taken, and not used yet"`
+	Lot        string             `json:"lot,omitempty" maxLength:"256" doc:"Taken, and not used yet"`
+	Serials    []string           `json:"serials,omitempty" maxItems:"1000" doc:"Taken, and not used yet"`
 	Location   string             `json:"location,omitempty" maxLength:"256" doc:"Of a stock_position; main, when the site tracks none"`
 	QtyOrdered decimal            `json:"qty_ordered,omitempty"`
 	QtyASN     decimal            `json:"qty_asn,omitempty" doc:"As the ASN says"`

@@ -13,21 +13,45 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// program builds the program once for all tests.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = os.RemoveAll(built.dir)
+	os.Exit(code)
+}
+
+// built is the program, which all tests share.
+var built struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// program returns the path of the program, built from the sources beside it.
 func program(t *testing.T) string {
 	t.Helper()
-	bin := filepath.Join(t.TempDir(), "tallyman")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./cmd/tallyman")
-	build.Dir, build.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	if testing.Short() {
+		t.Skip("needs PostgreSQL, which -short leaves out")
 	}
-	return bin
+	built.once.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "tallyman-e2e-"); built.err != nil { //nolint:usetesting // all tests share it
+			return
+		}
+		build := exec.Command("go", "build", "-o", built.dir, "./cmd/tallyman")
+		build.Dir, build.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			built.err = fmt.Errorf("build: %w\n%s", err, out)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return filepath.Join(built.dir, "tallyman")
 }
 
 type ready struct {
@@ -35,22 +59,32 @@ type ready struct {
 	APIKey string          `json:"api_key"`
 	Sites  []string        `json:"sites"`
 	Sample json.RawMessage `json:"sample"`
+
+	process int
+	wait    func() error
+}
+
+// demoArgs are those of a small demo.
+func demoArgs(dir string) []string {
+	return []string{"demo", "--dir", dir, "--listen", "127.0.0.1:0", "--sites", "2", "--skus", "120", "--days", "120"}
 }
 
 // start runs a small demo and returns when it is ready; stop ends it with an
 // interrupt and fails the test where it does not end well.
 func start(t *testing.T, bin, dir string) (r ready, stop func()) {
 	t.Helper()
+	file := filepath.Join(dir, "demo.json")
+	_ = os.Remove(file) // a killed program leaves it
 	var log bytes.Buffer
-	demo := exec.Command(bin, "demo", "--dir", dir, "--listen", "127.0.0.1:0", "--sites", "2", "--skus", "120", "--days", "120")
+	demo := exec.Command(bin, demoArgs(dir)...)
 	demo.Stdout, demo.Stderr = &log, &log
 	demo.Env = append(os.Environ(), "DATABASE_URL=")
 	if err := demo.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = demo.Process.Kill() }) // of a test that failed
 	ended := make(chan error, 1)
 	go func() { ended <- demo.Wait() }()
-	file := filepath.Join(dir, "demo.json")
 	for {
 		if text, err := os.ReadFile(file); err == nil {
 			if err := json.Unmarshal(text, &r); err != nil {
@@ -66,10 +100,11 @@ func start(t *testing.T, bin, dir string) (r ready, stop func()) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+	r.process, r.wait = demo.Process.Pid, func() error { return <-ended }
 	return r, func() {
 		t.Helper()
 		_ = demo.Process.Signal(syscall.SIGINT)
-		if err := <-ended; err != nil {
+		if err := r.wait(); err != nil {
 			t.Errorf("the demo stopped with %v\n%s", err, log.String())
 		}
 	}
@@ -130,7 +165,7 @@ func TestDemo(t *testing.T) {
 	if status != http.StatusOK || !strings.Contains(text, `"sku_history"`) || strings.Count(text, `"line":`) != 40 {
 		t.Errorf("forty unknown lines at an unknown site: %d %.300s", status, text)
 	}
-	if status, text := r.get(t, "/v1/count-queue?limit=5&site="+r.Sites[0]); status != http.StatusOK || strings.Count(text, `"proposed"`) != 5 {
+	if status, text := r.get(t, "/v1/count-queue?limit=5&site="+r.Sites[0]); status != http.StatusOK || strings.Count(text, `"pending"`) != 5 {
 		t.Errorf("queue: %d %.300s", status, text)
 	}
 	if status, text := r.get(t, "/queue?site="+r.Sites[1]); status != http.StatusOK || !strings.Contains(text, "What to count at "+r.Sites[1]) {
@@ -140,6 +175,10 @@ func TestDemo(t *testing.T) {
 		if status, _ := r.get(t, path); status != http.StatusOK {
 			t.Errorf("%s: %d", path, status)
 		}
+	}
+	second := run(t, bin, "key", "add", "beside", "--scopes", "queue:read", "--sites", r.Sites[0], "--dir", dir)
+	if status, text := (&ready{URL: r.URL, APIKey: strings.TrimSpace(second)}).get(t, "/v1/count-queue?site="+r.Sites[0]); status != http.StatusOK {
+		t.Errorf("a key made beside the running service: %d %s", status, text)
 	}
 	stop()
 	r, stop = start(t, bin, dir)

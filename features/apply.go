@@ -6,15 +6,8 @@ import "math"
 // before.
 func (s *site) apply(c *Coder, f *Fact, before int64) {
 	s.offset.set(f.At, f.Offset)
-	it := &s.items[s.item(f.SKU)]
-	if f.Cost != none {
-		it.cost.set(f.At, f.Cost)
-	}
-	if f.Pack != 0 {
-		it.pack.set(f.At, f.Pack)
-	}
-	if f.Attrs != 0 {
-		it.attrs.set(f.At, f.Attrs)
+	if f.Cost != none || f.Pack != 0 || f.Attrs != 0 {
+		s.items.at(s.item(f.SKU)).describe(f)
 	}
 	switch f.Kind {
 	case kindASN:
@@ -25,7 +18,9 @@ func (s *site) apply(c *Coder, f *Fact, before int64) {
 	case kindReturn:
 		s.move(c, f, f.To, f.Qty)
 	case kindPutaway:
-		if f.From != f.To {
+		if f.From == f.To {
+			s.item(f.SKU) // it is here, whatever its book
+		} else {
 			s.move(c, f, f.From, -f.Qty)
 			s.move(c, f, f.To, f.Qty)
 		}
@@ -47,20 +42,20 @@ func (s *site) apply(c *Coder, f *Fact, before int64) {
 	case kindCount:
 		s.enter(c, f, f.Location, entry{at: f.At, qty: f.Qty, ref: f.Book, user: f.User, kind: f.Kind})
 	case kindAdjustment:
-		s.note(c, f, entry{at: f.At, qty: f.Qty, user: f.User, kind: f.Kind}, mAdjusts)
+		s.note(c, f, entry{at: f.At, qty: f.Qty, ref: none, user: f.User, kind: f.Kind}, mAdjusts)
 	case kindOpening, kindPosting:
-		s.enter(c, f, f.Location, entry{at: f.At, qty: f.Qty, user: f.User, kind: f.Kind})
+		s.enter(c, f, f.Location, entry{at: f.At, qty: f.Qty, ref: none, user: f.User, kind: f.Kind})
 	}
 }
 
 // move records stock entering or leaving one location.
 func (s *site) move(c *Coder, f *Fact, location uint32, qty int64) {
-	p := s.enter(c, f, location, entry{at: f.At, qty: qty, user: f.User, kind: f.Kind})
+	p := s.enter(c, f, location, entry{at: f.At, qty: qty, ref: none, user: f.User, kind: f.Kind})
 	day := dayOf(f.At)
-	s.tally.add(day, mMoves, 1)
-	s.zones[p.zone].tally.add(day, mMoves, 1)
+	s.tally.on(day).add(mMoves, 1)
+	s.zones[p.zone].tally.on(day).add(mMoves, 1)
 	if f.User != 0 {
-		of(s.users, f.User).add(day, mMoves, 1)
+		s.userOf(f.User).on(day).add(mMoves, 1)
 	}
 }
 
@@ -68,9 +63,9 @@ func (s *site) move(c *Coder, f *Fact, location uint32, qty int64) {
 func (s *site) note(c *Coder, f *Fact, e entry, m measure) {
 	p := s.enter(c, f, f.Location, e)
 	day := dayOf(f.At)
-	s.tally.add(day, m, 1)
-	s.zones[p.zone].tally.add(day, m, 1)
-	s.items[p.item].tally.add(day, m, 1)
+	s.tally.on(day).add(m, 1)
+	s.zones[p.zone].tally.on(day).add(m, 1)
+	s.items.at(p.item).tally.on(day).add(m, 1)
 }
 
 // enter adds an entry to its position and credits the outcomes it changes.
@@ -78,9 +73,9 @@ func (s *site) enter(c *Coder, f *Fact, location uint32, e entry) *position {
 	p := s.position(c, f.SKU, location)
 	was := p.standing()
 	if len(p.log) == 0 {
-		s.items[p.item].positions++
+		s.items.at(p.item).positions++
 	}
-	void, stand := p.add(e)
+	void, stand := s.log(p, e)
 	for i := range void {
 		s.outcome(p, &void[i], -1)
 	}
@@ -93,7 +88,7 @@ func (s *site) enter(c *Coder, f *Fact, location uint32, e entry) *position {
 	if n := now.negative - was.negative; n != 0 {
 		s.negatives += n
 		s.zones[p.zone].negatives += n
-		s.items[p.item].negatives += n
+		s.items.at(p.item).negatives += n
 	}
 	return p
 }
@@ -101,34 +96,37 @@ func (s *site) enter(c *Coder, f *Fact, location uint32, e entry) *position {
 // outcome credits a count to every key it tells something about; n is -1 to
 // take it back.
 func (s *site) outcome(p *position, c *count, n int32) {
-	day := dayOf(c.at)
-	variance := c.variance()
-	credit := func(m measure, n int32) {
-		s.tally.add(day, m, n)
-		s.zones[p.zone].tally.add(day, m, n)
-		s.items[p.item].tally.add(day, m, n)
-		if c.user != 0 {
-			of(s.users, c.user).add(day, m, n)
-		}
-		s.credit(scopeSKU, p.sku, day, m, n)
-		s.credit(scopeAll, 0, day, m, n)
+	day, credit := dayOf(c.at), c.sums(n)
+	s.tally.on(day).addAll(&credit)
+	s.zones[p.zone].tally.on(day).addAll(&credit)
+	s.items.at(p.item).tally.on(day).addAll(&credit)
+	if c.user != 0 {
+		s.userOf(c.user).on(day).addAll(&credit)
 	}
-	credit(mCounts, n)
-	if c.book < 0 {
-		credit(mNegative, n)
-	}
-	if variance == 0 {
-		return
-	}
-	credit(mErrors, n)
-	credit(mLogSize, n*logSize(variance))
-	if variance > 0 {
-		credit(mOver, n)
-	}
+	s.credit(scopeSKU, p.sku, day, &credit)
+	s.credit(scopeAll, 0, day, &credit)
 }
 
-func (s *site) credit(scope scope, id uint32, day int32, m measure, n int32) {
-	s.outbox = append(s.outbox, credit{networkKey{scope: scope, id: id}, day, m, n})
+// sums returns n times what a count adds to a tally.
+func (c *count) sums(n int32) (s sums) {
+	s.add(mCounts, n)
+	if c.book < 0 {
+		s.add(mNegative, n)
+	}
+	variance := c.variance()
+	if variance == 0 {
+		return s
+	}
+	s.add(mErrors, n)
+	s.add(mLogSize, n*logSize(variance))
+	if variance > 0 {
+		s.add(mOver, n)
+	}
+	return s
+}
+
+func (s *site) credit(scope scope, id uint32, day int32, n *sums) {
+	s.outbox = append(s.outbox, credit{scope, id, day, *n})
 }
 
 // logSize is ln(1+|q|) of a quantity in units, in thousandths.
@@ -148,8 +146,9 @@ func (s *site) line(f *Fact) *line {
 }
 
 func (s *site) announce(c *Coder, f *Fact, before int64) {
+	it := s.items.at(s.item(f.SKU))
 	if f.Supplier != 0 {
-		s.items[s.item(f.SKU)].supplier.set(f.At, f.Supplier)
+		it.supplier.set(f.At, f.Supplier)
 	}
 	l := s.line(f)
 	l.addNotice(notice{
@@ -161,7 +160,7 @@ func (s *site) announce(c *Coder, f *Fact, before int64) {
 
 func (s *site) receive(c *Coder, f *Fact, before int64) {
 	if f.Supplier != 0 {
-		s.items[s.item(f.SKU)].supplier.set(f.At, f.Supplier)
+		s.items.at(s.item(f.SKU)).supplier.set(f.At, f.Supplier)
 	}
 	if f.Load == 0 {
 		return
@@ -192,39 +191,43 @@ func (s *site) rejudge(c *Coder, l *line, before int64) {
 // inbound credits what is known of a line to every key it tells something
 // about.
 func (s *site) inbound(c *Coder, o *lineOutcome, n int32) {
-	credit := func(day int32, m measure, n int32) {
-		if o.notice.supplier != 0 {
-			of(s.suppliers, o.notice.supplier).add(day, m, n)
-			s.credit(scopeSupplier, o.notice.supplier, day, m, n)
-		}
-		s.credit(scopeCarrier, o.notice.carrier, day, m, n)
-		s.credit(scopeInboundSKU, o.notice.sku, day, m, n)
-		s.credit(scopeInboundSite, s.id, day, m, n)
-		s.credit(scopeInbound, 0, day, m, n)
-		for _, a := range c.attrs[o.notice.attrs] {
-			if math.IsNaN(a.number) {
-				s.credit(scopeAttr, a.value, day, m, n)
-			}
-		}
-	}
 	if o.late != unknown {
-		day := dayOf(o.lateAt)
-		credit(day, mDue, n)
+		var late sums
+		late.add(mDue, n)
 		if o.late == yes {
-			credit(day, mLate, n)
+			late.add(mLate, n)
 		}
+		s.creditLine(c, &o.notice, dayOf(o.lateAt), &late)
 	}
-	if o.settled {
-		day := dayOf(o.at)
-		credit(day, mClosed, n)
-		switch {
-		case o.short > 0:
-			credit(day, mShort, n)
-		case o.short < 0:
-			credit(day, mExcess, n)
-		}
-		if o.edits > 0 {
-			credit(day, mEdits, n)
+	if !o.settled {
+		return
+	}
+	var settled sums
+	settled.add(mClosed, n)
+	switch {
+	case o.short > 0:
+		settled.add(mShort, n)
+	case o.short < 0:
+		settled.add(mExcess, n)
+	}
+	if o.edits > 0 {
+		settled.add(mEdits, n)
+	}
+	s.creditLine(c, &o.notice, dayOf(o.at), &settled)
+}
+
+func (s *site) creditLine(c *Coder, of *notice, day int32, n *sums) {
+	if of.supplier != 0 {
+		s.supplierOf(of.supplier).on(day).addAll(n)
+		s.credit(scopeSupplier, of.supplier, day, n)
+	}
+	s.credit(scopeCarrier, of.carrier, day, n)
+	s.credit(scopeInboundSKU, of.sku, day, n)
+	s.credit(scopeInboundSite, s.id, day, n)
+	s.credit(scopeInbound, 0, day, n)
+	for _, a := range c.attrs[of.attrs] {
+		if math.IsNaN(a.number) {
+			s.credit(scopeAttr, a.value, day, n)
 		}
 	}
 }

@@ -1,27 +1,14 @@
 package features
 
-import (
-	"slices"
-	"sort"
-)
-
-// An entry is one fact as a position remembers it.
-type entry struct {
-	at   int64
-	qty  int64 // move: signed effect on book; count and posting: the quantity, none when absent
-	ref  int64 // count: book given, none when absent; pick exception: quantity asked for
-	user uint32
-	kind kind
-}
+import "sort"
 
 // A count is the outcome of one count, derived from the log.
 type count struct {
-	at       int64
-	qty      int64  // counted
-	book     int64  // at the count instant: given, or else computed from the log
-	picks    int64  // left by picks and shipments since the count before
-	receipts int64  // came by receipts, returns, transfers and putaways since the count before
-	user     uint32 // who moved stock here last before the count
+	at    int64
+	qty   int64  // counted
+	book  int64  // at the count instant: given, or else computed from the log
+	picks int64  // left by picks and shipments since the count before
+	user  uint32 // who moved stock here last before the count
 }
 
 func (c *count) variance() int64 { return c.qty - c.book }
@@ -32,7 +19,7 @@ type position struct {
 	sku, location uint32
 	item          uint32 // index of the site's SKU
 	zone          uint32 // index of the site's zone
-	log           []entry
+	log           records
 	counts        []count
 	ledger        ledger
 }
@@ -61,7 +48,7 @@ func (l *ledger) apply(e *entry) (c count, counted bool) {
 		if e.ref != none {
 			book = e.ref
 		}
-		c = count{at: e.at, qty: e.qty, book: book, picks: l.picks, receipts: l.receipts, user: l.lastUser}
+		c = count{at: e.at, qty: e.qty, book: book, picks: l.picks, user: l.lastUser}
 		*l = ledger{book: book, low: e.qty, opened: true, lastUser: l.lastUser, lastMove: l.lastMove, lastCount: e.qty, hasCount: true}
 		return c, true
 	case kindPosting:
@@ -102,34 +89,36 @@ func (l *ledger) move(e *entry) {
 	}
 }
 
-// add puts an entry where its time belongs, after those of the same instant.
-// It returns the outcomes that no longer stand and those that stand instead:
-// an entry that is the newest adds at most one; a late one may change all the
-// counts after it.
-func (p *position) add(e entry) (void, stand []count) {
+// log puts an entry of a position where its time belongs, after those of the
+// same instant. It returns the outcomes that no longer stand, until the next
+// call, and those that stand instead: an entry that is the newest adds at most
+// one; a late one may change all the counts after it.
+func (s *site) log(p *position, e entry) (void, stand []count) {
+	n := len(p.log)
+	s.words = e.write(s.words[:0])
+	p.log = append(roomFor(len(s.words), p.log), s.words...)
 	kept := len(p.counts)
-	if n := len(p.log); n == 0 || p.log[n-1].at <= e.at {
-		p.log = append(p.log, e)
-		if c, counted := p.ledger.apply(&e); counted {
-			p.counts = append(p.counts, c)
-		}
+	if n == 0 || p.log[n-1].at <= e.at {
+		p.follow(&e)
 		return nil, p.counts[kept:]
 	}
-	i := sort.Search(len(p.log), func(i int) bool { return p.log[i].at > e.at })
-	p.log = slices.Insert(p.log, i, e)
+	i := sort.Search(n, func(i int) bool { return p.log[i].at > e.at })
+	copy(p.log[i+len(s.words):], p.log[i:n])
+	copy(p.log[i:], s.words)
 	kept = sort.Search(kept, func(i int) bool { return p.counts[i].at > e.at })
-	void = p.counts[kept:]
-	p.replay()
-	return void, p.counts[kept:]
+	s.void = append(s.void[:0], p.counts[kept:]...)
+	p.counts, p.ledger = p.counts[:0], ledger{}
+	for rest := p.log; len(rest) > 0; {
+		e, rest = rest.next()
+		p.follow(&e)
+	}
+	return s.void, p.counts[kept:]
 }
 
-// replay rebuilds what follows from the log.
-func (p *position) replay() {
-	p.counts, p.ledger = nil, ledger{}
-	for i := range p.log {
-		if c, counted := p.ledger.apply(&p.log[i]); counted {
-			p.counts = append(p.counts, c)
-		}
+// follow brings what follows from the log forward by one entry.
+func (p *position) follow(e *entry) {
+	if c, counted := p.ledger.apply(e); counted {
+		p.counts = append(roomFor(1, p.counts), c)
 	}
 }
 
@@ -147,20 +136,4 @@ func (p *position) standing() (s standing) {
 		s.counted = 1
 	}
 	return s
-}
-
-// since returns the entries at or after an instant.
-func (p *position) since(at int64) []entry {
-	log := p.log
-	// Most positions are read near the end of a short log.
-	if len(log) > 16 {
-		i := sort.Search(len(log), func(i int) bool { return log[i].at >= at })
-		return log[i:]
-	}
-	for i := range log {
-		if log[i].at >= at {
-			return log[i:]
-		}
-	}
-	return nil
 }

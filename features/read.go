@@ -30,18 +30,15 @@ func (s *State) Position(p warehouse.Position, schema *Schema) (vector []float32
 	home, found := s.siteAt(siteID), false
 	var pos *position
 	if home != nil {
-		var i uint32
-		i, found = home.index[uint64(sku)<<32|uint64(location)]
-		if found {
-			pos = &home.positions[i]
-		}
+		pos = home.find(sku, location)
+		found = pos != nil
 	}
 	if !found {
 		missing = append(missing, MissingPosition)
 		home, pos, missing = stranger(s.coder, home, sku, location, missing)
 	}
 	s.positionVector(home, pos, s.front, none, vector[:numPosition])
-	s.coder.writeAttrs(schema, home.items[pos.item].attrs.value, vector)
+	s.coder.writeAttrs(schema, home.items.at(pos.item).attrs.value, vector)
 	return vector, missing
 }
 
@@ -88,8 +85,8 @@ func (s *State) Positions(site warehouse.Site, schema *Schema) iter.Seq[*Positio
 			if home == nil || site != "" && s.coder.sites.text[home.id] != string(site) {
 				continue
 			}
-			for i := range home.positions {
-				p := &home.positions[i]
+			for i := range home.positions.len() {
+				p := home.positions.at(i)
 				if len(p.log) == 0 {
 					continue // only asked about
 				}
@@ -104,7 +101,7 @@ func (s *State) Positions(site warehouse.Site, schema *Schema) iter.Seq[*Positio
 
 func (s *State) read(home *site, p *position, schema *Schema, r *PositionRead) {
 	s.positionVector(home, p, s.front, none, r.Vector[:numPosition])
-	it := &home.items[p.item]
+	it := home.items.at(p.item)
 	s.coder.writeAttrs(schema, it.attrs.value, r.Vector)
 	r.Position = s.coder.position(home.id, p.sku, p.location)
 	r.Zone = s.coder.zones.text[s.coder.zoneOf[p.location]]
@@ -144,7 +141,7 @@ func (s *State) Line(q *LineQuery, schema *Schema) (vector []float32, missing []
 	if n.at == 0 {
 		missing = append(missing, MissingASN)
 	}
-	known := func(scope scope, id uint32) bool { return id != 0 && s.network[networkKey{scope, id}] != nil }
+	known := func(scope scope, id uint32) bool { return id != 0 && s.network.of(scope, id) != nil }
 	if s.siteAt(lq.site) == nil {
 		missing = append(missing, MissingSite)
 	}

@@ -42,8 +42,6 @@ type Example struct {
 	LateKnown time.Time
 	Short     warehouse.Qty // expected minus received
 	Settled   time.Time
-
-	order int // of the fact that gave rise to it
 }
 
 // SortFacts puts facts in the order of the fold: by time, then by intake.
@@ -63,6 +61,7 @@ func byTime(a, b Fact) int { return cmp.Compare(a.At, b.At) }
 func (s *State) Replay(ctx context.Context, facts []Fact, schema *Schema, threads int) ([]Example, error) {
 	r := replay{state: s, facts: facts, schema: schema}
 	workers := r.partition(max(1, threads))
+	each(workers, func(w *worker) { w.expect(&r) })
 	for start := 0; start < len(facts); {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -76,11 +75,7 @@ func (s *State) Replay(ctx context.Context, facts []Fact, schema *Schema, thread
 		if end == len(facts) {
 			front = facts[end-1].At + 1
 		}
-		var wg sync.WaitGroup
-		for w := range workers {
-			wg.Go(func() { workers[w].day(&r, end, front) })
-		}
-		wg.Wait()
+		each(workers, func(w *worker) { w.day(&r, end, front) })
 		for _, site := range s.sites {
 			if site != nil {
 				s.settle(site)
@@ -89,32 +84,64 @@ func (s *State) Replay(ctx context.Context, facts []Fact, schema *Schema, thread
 		s.front = front
 		start = end
 	}
-	return r.examples(workers), nil
+	for _, site := range s.sites {
+		if site != nil {
+			site.expected = index{}
+		}
+	}
+	return r.outcomes(workers), nil
+}
+
+// each runs all workers at once and waits for them.
+func each(workers []worker, run func(*worker)) {
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() { run(&workers[w]) })
+	}
+	wg.Wait()
 }
 
 type replay struct {
-	state  *State
-	facts  []Fact
-	schema *Schema
+	state    *State
+	facts    []Fact
+	schema   *Schema
+	examples []Example // a place for each fact that may give rise to one
+	vectors  []float32 // of the examples
+}
+
+// gives reports whether a fact may give rise to an example.
+func (r *replay) gives(f *Fact) bool {
+	if r.schema == nil {
+		return false
+	}
+	if r.schema.Subject == PositionSubject {
+		return f.Kind == kindCount
+	}
+	return f.Kind == kindASN || f.Kind == kindReceipt && f.Load != 0
 }
 
 // A worker folds the facts of its sites.
 type worker struct {
-	sites    []*site
-	facts    [][]int32 // by site, indices of its facts still to come
-	examples []Example
-	pending  []pendingLine
-	vectors  []float32 // arena
+	shares  []share
+	warmer  warmer
+	pending []pendingLine
+}
+
+// A share is what is still to be folded of a site.
+type share struct {
+	site   *site
+	facts  []int32 // indices
+	places []int32 // of the examples they may give rise to
 }
 
 // pendingLine is an example whose outcome is read at the end.
 type pendingLine struct {
-	example int
-	site    *site
+	example *Example
 	line    *line
 }
 
-// partition deals the sites out so that the workers have about as many facts.
+// partition deals the sites out so that the workers have about as many facts,
+// and every example its place.
 func (r *replay) partition(threads int) []worker {
 	counts := []int{}
 	for i := range r.facts {
@@ -137,78 +164,109 @@ func (r *replay) partition(threads int) []worker {
 	for _, id := range order {
 		w := slices.Index(load, slices.Min(load))
 		load[w] += counts[id]
-		slot[id] = [2]int{w, len(workers[w].sites)}
-		workers[w].sites = append(workers[w].sites, r.state.site(uint32(id)))
-		workers[w].facts = append(workers[w].facts, make([]int32, 0, counts[id]))
+		slot[id] = [2]int{w, len(workers[w].shares)}
+		workers[w].shares = append(workers[w].shares, share{site: r.state.site(uint32(id)), facts: make([]int32, 0, counts[id])})
 	}
+	places := 0
 	for i := range r.facts {
 		at := slot[r.facts[i].Site]
-		workers[at[0]].facts[at[1]] = append(workers[at[0]].facts[at[1]], int32(i))
+		share := &workers[at[0]].shares[at[1]]
+		share.facts = append(share.facts, int32(i))
+		if r.gives(&r.facts[i]) {
+			share.places = append(share.places, int32(places))
+			places++
+		}
+	}
+	if places > 0 {
+		r.examples = make([]Example, places)
+		r.vectors = make([]float32, places*r.schema.Width())
 	}
 	return workers
 }
 
+// expect counts the entries to come of each position, so that its log is made
+// as long as it will be.
+func (w *worker) expect(r *replay) {
+	for _, share := range w.shares {
+		expected := &share.site.expected
+		for _, i := range share.facts {
+			f := &r.facts[i]
+			words := uint32(1)
+			if f.Kind == kindCount && f.Book != none || f.Kind == kindPickException && f.Expected != none {
+				words = 2
+			}
+			a, b := f.places()
+			if a != 0 {
+				expected.count(hash(f.SKU, a), words)
+			}
+			if b != 0 {
+				expected.count(hash(f.SKU, b), words)
+			}
+		}
+	}
+}
+
 // day folds the worker's facts up to index end, and time up to front.
 func (w *worker) day(r *replay, end int, front int64) {
-	for i, site := range w.sites {
-		todo := w.facts[i]
-		for len(todo) > 0 && int(todo[0]) < end {
-			n := 1
-			for n < len(todo) && r.facts[todo[n]].At == r.facts[todo[0]].At {
-				n++
+	for i := range w.shares {
+		share := &w.shares[i]
+		cold := len(share.facts) // what is left when the facts that are warm are folded
+		for len(share.facts) > 0 && int(share.facts[0]) < end {
+			if len(share.facts) <= cold {
+				next := share.facts[:min(block, len(share.facts))]
+				w.warmer.warm(r.state, share.site, r.facts, next)
+				cold = len(share.facts) - len(next)
 			}
-			w.instant(r, site, todo[:n])
-			todo = todo[n:]
+			w.instant(r, share)
 		}
-		w.facts[i] = todo
-		site.advance(r.state.coder, front)
+		share.site.advance(r.state.coder, front)
 	}
 }
 
 // instant reads the examples of one instant, then folds its facts.
-func (w *worker) instant(r *replay, site *site, facts []int32) {
-	at := r.facts[facts[0]].At
-	site.advance(r.state.coder, at)
-	if r.schema != nil {
-		for _, i := range facts {
-			switch f := &r.facts[i]; {
-			case r.schema.Subject == PositionSubject && f.Kind == kindCount:
-				w.count(r, site, int(i))
-			case r.schema.Subject == LoadSubject && (f.Kind == kindASN || f.Kind == kindReceipt && f.Load != 0):
-				w.line(r, site, facts, int(i))
+func (w *worker) instant(r *replay, share *share) {
+	n, at := 1, r.facts[share.facts[0]].At
+	for n < len(share.facts) && r.facts[share.facts[n]].At == at {
+		n++
+	}
+	facts := share.facts[:n]
+	share.facts = share.facts[n:]
+	share.site.advance(r.state.coder, at)
+	for _, i := range facts {
+		if f := &r.facts[i]; r.gives(f) {
+			place := int(share.places[0])
+			share.places = share.places[1:]
+			if f.Kind == kindCount {
+				r.count(share.site, f, place)
+			} else {
+				w.line(r, share.site, facts, f, place)
 			}
 		}
 	}
 	for _, i := range facts {
-		f := &r.facts[i]
-		site.apply(r.state.coder, f, at+1)
+		share.site.apply(r.state.coder, &r.facts[i], at+1)
 	}
 }
 
-func (w *worker) vector(schema *Schema) []float32 {
-	n := schema.Width()
-	if len(w.vectors) < n {
-		w.vectors = make([]float32, 4096*n)
-	}
-	v := w.vectors[:n:n]
-	w.vectors = w.vectors[n:]
-	return v
+func (r *replay) vector(place int) []float32 {
+	n := r.schema.Width()
+	return r.vectors[place*n : (place+1)*n : (place+1)*n]
 }
 
-func (w *worker) count(r *replay, site *site, i int) {
-	s, f := r.state, &r.facts[i]
+func (r *replay) count(site *site, f *Fact, place int) {
+	s := r.state
 	p := site.position(s.coder, f.SKU, f.Location)
-	v := w.vector(r.schema)
+	v := r.vector(place)
 	s.positionVector(site, p, f.At, f.Book, v[:numPosition])
-	s.coder.writeAttrs(r.schema, site.items[p.item].attrs.value, v)
+	s.coder.writeAttrs(r.schema, site.items.at(p.item).attrs.value, v)
 	book := f.Book
 	if book == none {
 		book = p.ledger.book
 	}
-	w.examples = append(w.examples, Example{
+	r.examples[place] = Example{
 		Position: s.coder.position(f.Site, f.SKU, f.Location), Stage: AtCount, At: time.UnixMicro(f.At).UTC(), Vector: v,
-		Cost: costOf(&site.items[p.item]), Book: warehouse.Qty(book), Variance: warehouse.Qty(f.Qty - book), order: i,
-	})
+		Cost: costOf(site.items.at(p.item)), Book: warehouse.Qty(book), Variance: warehouse.Qty(f.Qty - book),
+	}
 }
 
 func costOf(it *item) warehouse.Cost {
@@ -219,8 +277,8 @@ func costOf(it *item) warehouse.Cost {
 }
 
 // line reads the example of a first notice or a first receipt.
-func (w *worker) line(r *replay, site *site, instant []int32, i int) {
-	s, f := r.state, &r.facts[i]
+func (w *worker) line(r *replay, site *site, instant []int32, f *Fact, place int) {
+	s := r.state
 	l := site.line(f)
 	q := lineQuery{site: f.Site, notice: notice{
 		at: f.At, expected: f.Expected, expectedAt: f.ExpectedAt, cost: f.Cost, pack: f.Pack,
@@ -241,19 +299,19 @@ func (w *worker) line(r *replay, site *site, instant []int32, i int) {
 	}
 	l.read[stage] = true
 	q.lines, q.loadValue = r.composition(site, f.Load, instant)
-	v := w.vector(r.schema)
+	v := r.vector(place)
 	s.lineVector(&q, f.At, v[:numLine])
 	s.coder.writeAttrs(r.schema, q.notice.attrs, v)
-	e := Example{
+	e := &r.examples[place]
+	*e = Example{
 		Position: s.coder.position(f.Site, f.SKU, 0), Load: warehouse.Load(s.coder.loads.text[f.Load]), Line: warehouse.Line(s.coder.lines.text[f.Line]),
 		Supplier: warehouse.Supplier(s.coder.suppliers.text[q.notice.supplier]),
-		Stage:    stage, At: time.UnixMicro(f.At).UTC(), Vector: v, order: i,
+		Stage:    stage, At: time.UnixMicro(f.At).UTC(), Vector: v,
 	}
 	if q.notice.cost != none {
 		e.Cost = warehouse.Cost{Micros: q.notice.cost, Currency: warehouse.NoCurrency}
 	}
-	w.examples = append(w.examples, e)
-	w.pending = append(w.pending, pendingLine{len(w.examples) - 1, site, l})
+	w.pending = append(w.pending, pendingLine{e, l})
 }
 
 // composition returns the number of lines and the value of a load as
@@ -279,23 +337,19 @@ func (r *replay) composition(site *site, load uint32, instant []int32) (lines in
 	return lines, total
 }
 
-// examples returns every worker's examples in the order of their facts, with
-// the outcomes of lines filled in.
-func (r *replay) examples(workers []worker) []Example {
-	var all []Example
+// outcomes fills in what became known of the examples, and leaves out the
+// places that stayed empty.
+func (r *replay) outcomes(workers []worker) []Example {
 	for w := range workers {
 		for _, p := range workers[w].pending {
-			e := &workers[w].examples[p.example]
 			o, _ := p.line.judge(r.state.front)
 			if o.late != unknown {
-				e.Late, e.LateKnown = o.late == yes, time.UnixMicro(o.lateAt).UTC()
+				p.example.Late, p.example.LateKnown = o.late == yes, time.UnixMicro(o.lateAt).UTC()
 			}
 			if o.settled {
-				e.Short, e.Settled = warehouse.Qty(o.short), time.UnixMicro(o.at).UTC()
+				p.example.Short, p.example.Settled = warehouse.Qty(o.short), time.UnixMicro(o.at).UTC()
 			}
 		}
-		all = append(all, workers[w].examples...)
 	}
-	slices.SortFunc(all, func(a, b Example) int { return cmp.Compare(a.order, b.order) })
-	return all
+	return slices.DeleteFunc(r.examples, func(e Example) bool { return e.Vector == nil })
 }

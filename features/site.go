@@ -5,13 +5,16 @@ package features
 type site struct {
 	id        uint32
 	tally     *tally
-	positions []position
-	index     map[uint64]uint32 // sku and location to position
-	items     []item            // SKUs of this site
+	positions pages[position]
+	index     index
+	expected  index       // while replaying: words to come by hash of their position
+	words     []record    // of the entry being logged
+	void      []count     // the outcomes that an entry ended
+	items     pages[item] // SKUs of this site
 	itemOf    map[uint32]uint32
 	zones     []zone
 	zoneOf    map[uint32]uint32
-	users     map[uint32]*tally
+	users     []*tally // by number, nil where one did nothing here
 	suppliers map[uint32]*tally
 	lines     map[lineKey]*line
 	loads     map[uint32][]*line
@@ -37,6 +40,19 @@ type item struct {
 	attrs     stamp[uint32]
 }
 
+// describe takes in what a fact says of the SKU itself.
+func (it *item) describe(f *Fact) {
+	if f.Cost != none {
+		it.cost.set(f.At, f.Cost)
+	}
+	if f.Pack != 0 {
+		it.pack.set(f.At, f.Pack)
+	}
+	if f.Attrs != 0 {
+		it.attrs.set(f.At, f.Attrs)
+	}
+}
+
 // A zone is the locations that share a prefix.
 type zone struct {
 	tally     tally
@@ -59,16 +75,10 @@ func (s *stamp[T]) set(at int64, v T) {
 
 // A credit is an addition to a tally of the network.
 type credit struct {
-	tally networkKey
-	day   int32
-	m     measure
-	n     int32
-}
-
-// networkKey names a tally that sites share.
-type networkKey struct {
 	scope scope
 	id    uint32
+	day   int32
+	sums  sums
 }
 
 type scope uint8
@@ -82,35 +92,56 @@ const (
 	scopeSupplier
 	scopeCarrier
 	scopeAttr // inbound lines with one value of one attribute
+	numScopes
 )
 
 func newSite(id uint32) *site {
 	return &site{
 		id: id, tally: new(tally),
-		index: map[uint64]uint32{}, itemOf: map[uint32]uint32{}, zoneOf: map[uint32]uint32{},
-		users: map[uint32]*tally{}, suppliers: map[uint32]*tally{},
+		itemOf: map[uint32]uint32{}, zoneOf: map[uint32]uint32{}, suppliers: map[uint32]*tally{},
 		lines: map[lineKey]*line{}, loads: map[uint32][]*line{},
 	}
 }
 
 func (s *site) position(c *Coder, sku, location uint32) *position {
-	key := uint64(sku)<<32 | uint64(location)
-	i, ok := s.index[key]
-	if !ok {
-		i = uint32(len(s.positions))
-		s.index[key] = i
-		p := position{sku: sku, location: location, item: s.item(sku), zone: s.zone(c.zoneOf[location])}
-		s.positions = append(s.positions, p)
+	if p := s.find(sku, location); p != nil {
+		return p
 	}
-	return &s.positions[i]
+	p, i := s.positions.add()
+	*p = position{sku: sku, location: location, item: s.item(sku), zone: s.zone(c.zoneOf[location])}
+	h := hash(sku, location)
+	s.index.add(h, i)
+	if len(s.expected.slots) > 0 {
+		p.log = make(records, 0, s.expected.at(h).number)
+	}
+	return p
+}
+
+// find returns a position, nil when the site has none such.
+func (s *site) find(sku, location uint32) *position {
+	slots := s.index.slots
+	if len(slots) == 0 {
+		return nil
+	}
+	h, mask := hash(sku, location), uint32(len(slots)-1)
+	for i := h & mask; slots[i].number != 0; i = (i + 1) & mask {
+		if slots[i].hash != h {
+			continue
+		}
+		if p := s.positions.at(slots[i].number - 1); p.sku == sku && p.location == location {
+			return p
+		}
+	}
+	return nil
 }
 
 func (s *site) item(sku uint32) uint32 {
 	i, ok := s.itemOf[sku]
 	if !ok {
-		i = uint32(len(s.items))
+		var it *item
+		it, i = s.items.add()
+		it.sku = sku
 		s.itemOf[sku] = i
-		s.items = append(s.items, item{sku: sku})
 	}
 	return i
 }
@@ -125,12 +156,31 @@ func (s *site) zone(id uint32) uint32 {
 	return i
 }
 
-// of returns the tally of a key, making it when it is new.
-func of(tallies map[uint32]*tally, id uint32) *tally {
-	t, ok := tallies[id]
+// user returns the tally of a user, nil when there is none.
+func (s *site) user(id uint32) *tally {
+	if int(id) >= len(s.users) {
+		return nil
+	}
+	return s.users[id]
+}
+
+// userOf returns the tally of a user, making it when it is new.
+func (s *site) userOf(id uint32) *tally {
+	for int(id) >= len(s.users) {
+		s.users = append(s.users, nil)
+	}
+	if s.users[id] == nil {
+		s.users[id] = new(tally)
+	}
+	return s.users[id]
+}
+
+// supplierOf returns the tally of a supplier, making it when it is new.
+func (s *site) supplierOf(id uint32) *tally {
+	t, ok := s.suppliers[id]
 	if !ok {
 		t = new(tally)
-		tallies[id] = t
+		s.suppliers[id] = t
 	}
 	return t
 }

@@ -21,35 +21,37 @@ type State struct {
 	intake  int64
 }
 
-// network holds the tallies that sites share.
-type network map[networkKey]*tally
+// network holds the tallies that sites share, by scope and number.
+type network [numScopes]pages[tally]
 
-func (n network) at(key networkKey) *tally {
-	t, ok := n[key]
-	if !ok {
-		t = new(tally)
-		n[key] = t
+// of returns a shared tally, nil when nothing was ever put down to it.
+func (n *network) of(scope scope, id uint32) *tally {
+	if id >= n[scope].len() {
+		return nil
 	}
-	return t
+	if t := n[scope].at(id); len(t.tiles) > 0 {
+		return t
+	}
+	return nil
 }
 
 // Empty returns an empty state that understands the facts of this one.
 func (s *State) Empty() *State {
-	return &State{coder: s.coder, network: network{}, front: math.MinInt64}
+	return &State{coder: s.coder, front: math.MinInt64}
 }
 
 // read writes what a shared tally said at the end of the day before today.
-func (n network) read(scope scope, id uint32, today int32, s *summary) {
-	if t, ok := n[networkKey{scope, id}]; ok {
+func (n *network) read(scope scope, id uint32, today int32, s *summary) {
+	if t := n.of(scope, id); t != nil {
 		t.before(today, s)
 		return
 	}
-	*s = summary{today: today, lastDay: minDay}
+	*s = summary{today: today}
 }
 
 // NewState returns an empty state.
 func NewState() *State {
-	return &State{coder: NewCoder(), network: network{}, front: math.MinInt64}
+	return &State{coder: NewCoder(), front: math.MinInt64}
 }
 
 // Encode returns the event as a fact of this state, for [State.Replay].
@@ -115,7 +117,7 @@ func (s *State) site(id uint32) *site {
 // settle moves a site's credits into the network.
 func (s *State) settle(site *site) {
 	for _, c := range site.outbox {
-		s.network.at(c.tally).add(c.day, c.m, c.n)
+		s.network[c.scope].reach(c.id).on(c.day).addAll(&c.sums)
 	}
 	site.outbox = site.outbox[:0]
 }

@@ -247,7 +247,7 @@ func TestReplayReadsWhatServingReads(t *testing.T) {
 		want := slices.Clone(e.Vector)
 		if got[pBook] != want[pBook] {
 			// The example's book is the count's own.
-			for _, i := range []int{pBook, pBookNegative, pBookZero, pBookLow, pBookChange, pBookValue, pCover} {
+			for _, i := range []int{pBook, pBookNegative, pBookZero, pBookLow, pBookChange, pBookValue, pCover, pUnchanged} {
 				got[i] = want[i]
 			}
 		}

@@ -1,6 +1,7 @@
 package features
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"sync/atomic"
@@ -30,34 +31,46 @@ const (
 	mDays   = mExceptions
 )
 
-// A tile holds the sums of one day. Sums wrap, and differences of sums are
+// sums are the measures of some days. They wrap, and differences of sums are
 // exact as long as a day's own total fits 32 bits.
+type sums [numMeasures]uint32
+
+func (s *sums) add(m measure, n int32) { s[m] += uint32(n) }
+
+func (s *sums) addAll(n *sums) {
+	for m := range s {
+		s[m] += n[m]
+	}
+}
+
+func (s *sums) at(m measure) float64 { return float64(int32(s[m])) }
+
+// A tile holds the sums of one day.
 type tile struct {
 	day int32
-	sum [numMeasures]uint32
+	sum sums
 }
 
 // A tally is the history of one key in daily tiles, oldest first. Adding is
 // commutative, so a late event lands where it belongs.
 type tally struct {
 	tiles []tile
-	past  atomic.Pointer[summary] // of the days before past.today; nil when it must be read again
+	past  atomic.Pointer[memo] // what was read of the days before past.today
 }
 
-func (t *tally) add(day int32, m measure, n int32) {
+// on returns the sums of a day, for adding to.
+func (t *tally) on(day int32) *sums {
+	if past := t.past.Load(); past != nil && day < past.today {
+		t.past.Store(nil)
+	}
 	if last := len(t.tiles) - 1; last >= 0 && t.tiles[last].day == day {
-		t.tiles[last].sum[m] += uint32(n)
-		if past := t.past.Load(); past != nil && day < past.today {
-			t.past.Store(nil)
-		}
-		return
+		return &t.tiles[last].sum
 	}
-	t.past.Store(nil)
-	i, found := slices.BinarySearchFunc(t.tiles, day, func(x tile, day int32) int { return int(x.day - day) })
+	i, found := slices.BinarySearchFunc(t.tiles, day, func(x tile, day int32) int { return cmp.Compare(x.day, day) })
 	if !found {
-		t.tiles = slices.Insert(t.tiles, i, tile{day: day})
+		t.tiles = slices.Insert(roomFor(1, t.tiles), i, tile{day: day})
 	}
-	t.tiles[i].sum[m] += uint32(n)
+	return &t.tiles[i].sum
 }
 
 // The windows of a [summary], in days. A window of w days as of day d holds
@@ -94,86 +107,135 @@ var decay = func() (table [numHalfLives][4096]float64) {
 	return table
 }()
 
-// A summary is what a tally says as of one day.
-type summary struct {
-	today   int32
-	window  [numWindows][numMeasures]float64
-	decayed [numHalfLives][numMeasures]float64
-	ever    [numMeasures]float64
-	lastDay int32      // last day with a count; minDay when none
-	last    [2]float64 // counts and errors of that day
-	runs    float64    // days with counts since the last day with an error
-}
-
 const minDay = math.MinInt32
 
-// fewTiles is a history short enough to be read anew each time.
-const fewTiles = 16
+// A summary is what a tally says as of one day. Sums are made when they are
+// asked for, since a vector asks for few of them; the order of addition, from
+// the newest day to the oldest and then today, is always the same.
+type summary struct {
+	today int32
+	tiles []tile // of the days before today
+	now   sums   // of today so far
+	memo  *memo
+}
 
-// read writes what the tally says of the days up to and including today.
+// read says what the tally knows of the days up to and including today.
 func (t *tally) read(today int32, s *summary) {
 	t.before(today, s)
-	if last := len(t.tiles) - 1; last >= 0 && t.tiles[last].day == today {
-		s.tile(&t.tiles[last], 0)
+	if n := len(s.tiles); n < len(t.tiles) && t.tiles[n].day == today {
+		s.now = t.tiles[n].sum
 	}
 }
 
-// before writes what the tally says of the days before today.
+// before says what the tally knows of the days before today.
 func (t *tally) before(today int32, s *summary) {
-	if len(t.tiles) <= fewTiles {
-		t.summarise(today, s)
+	n := len(t.tiles)
+	for n > 0 && t.tiles[n-1].day >= today {
+		n--
+	}
+	*s = summary{today: today, tiles: t.tiles[:n]}
+	if n <= fewTiles {
 		return
 	}
-	past := t.past.Load()
-	if past == nil || past.today != today {
-		past = new(summary)
-		t.summarise(today, past)
-		t.past.Store(past)
-	}
-	*s = *past
-}
-
-func (t *tally) summarise(today int32, s *summary) {
-	*s = summary{today: today, lastDay: minDay}
-	for i := len(t.tiles) - 1; i >= 0; i-- {
-		if x := &t.tiles[i]; x.day < today {
-			s.tile(x, today-x.day)
-		}
+	s.memo = t.past.Load()
+	if s.memo == nil || s.memo.today != today {
+		s.memo = &memo{today: today}
+		t.past.Store(s.memo)
 	}
 }
 
-func (s *summary) tile(x *tile, age int32) {
-	var fade [numHalfLives]float64
-	for h := range fade {
-		fade[h] = decay[h][min(age, int32(len(decay[h])-1))]
+// window sums the last days of a window, [windows].
+func (s *summary) window(w int, m measure) float64 {
+	n := s.memo.get(numHalfLives+w, m, func() float64 {
+		var n int64
+		for i := len(s.tiles) - 1; i >= 0 && s.today-s.tiles[i].day < windows[w]; i-- {
+			n += int64(int32(s.tiles[i].sum[m]))
+		}
+		return float64(n)
+	})
+	return n + s.now.at(m)
+}
+
+// ever sums all days.
+func (s *summary) ever(m measure) float64 {
+	n := s.memo.get(numHalfLives+numWindows, m, func() float64 {
+		var n int64
+		for i := range s.tiles {
+			n += int64(int32(s.tiles[i].sum[m]))
+		}
+		return float64(n)
+	})
+	return n + s.now.at(m)
+}
+
+// decayed sums all days, each weighed by its age, [halfLives].
+func (s *summary) decayed(h int, m measure) float64 {
+	sum := s.memo.get(h, m, func() float64 {
+		var sum float64
+		fade := &decay[h]
+		for i := len(s.tiles) - 1; i >= 0; i-- {
+			x := &s.tiles[i]
+			sum += x.sum.at(m) * fade[min(s.today-x.day, int32(len(fade)-1))]
+		}
+		return sum
+	})
+	return sum + s.now.at(m)
+}
+
+// lastCount returns the last day with a count and its sums; minDay when there
+// is none.
+func (s *summary) lastCount() (day int32, counts, errors float64) {
+	if s.now.at(mCounts) > 0 {
+		return s.today, s.now.at(mCounts), s.now.at(mErrors)
 	}
-	first := 0
-	for first < numWindows && age >= windows[first] {
-		first++
-	}
-	if counts, errors := float64(int32(x.sum[mCounts])), float64(int32(x.sum[mErrors])); counts > 0 {
-		if x.day > s.lastDay {
-			s.lastDay, s.last = x.day, [2]float64{counts, errors}
-		}
-		if age == 0 && errors > 0 {
-			s.runs = 0
-		} else if age == 0 || s.ever[mErrors] == 0 && errors == 0 {
-			s.runs++
+	for i := len(s.tiles) - 1; i >= 0; i-- {
+		if x := &s.tiles[i]; x.sum.at(mCounts) > 0 {
+			return x.day, x.sum.at(mCounts), x.sum.at(mErrors)
 		}
 	}
-	for m, n := range x.sum {
-		if n == 0 {
-			continue
-		}
-		v := float64(int32(n))
-		for w := first; w < numWindows; w++ {
-			s.window[w][m] += v
-		}
-		for h := range fade {
-			s.decayed[h][m] += v * fade[h]
-		}
-		s.ever[m] += v
+	return minDay, 0, 0
+}
+
+// cleanRun returns the number of days with counts since the last day with an
+// error.
+func (s *summary) cleanRun() (days float64) {
+	if s.now.at(mErrors) > 0 {
+		return 0
 	}
+	if s.now.at(mCounts) > 0 {
+		days++
+	}
+	for i := len(s.tiles) - 1; i >= 0 && s.tiles[i].sum.at(mErrors) == 0; i-- {
+		if s.tiles[i].sum.at(mCounts) > 0 {
+			days++
+		}
+	}
+	return days
+}
+
+// fewTiles is a history short enough to be summed up each time it is read.
+const fewTiles = 64
+
+// A memo remembers sums of the days before today, so that a day of reading
+// adds up a long history once. It may be filled from several goroutines: they
+// all write the same.
+type memo struct {
+	today int32
+	sums  [numHalfLives + numWindows + 1][numMeasures]atomic.Uint64 // bits of a float64, plus one; 0 when not asked for yet
+}
+
+// get returns a remembered sum, or makes it. A nil memo remembers nothing.
+func (m *memo) get(row int, of measure, sum func() float64) float64 {
+	if m == nil {
+		return sum()
+	}
+	known := &m.sums[row][of]
+	if bits := known.Load(); bits != 0 {
+		return math.Float64frombits(bits - 1)
+	}
+	x := sum()
+	known.Store(math.Float64bits(x) + 1)
+	return x
 }
 
 // shrunk returns a rate pulled towards a prior that weighs as much as n

@@ -102,9 +102,9 @@ func (s *State) lineVector(q *lineQuery, asOf int64, v []float32) {
 	if site := s.siteAt(q.site); site != nil {
 		if i, ok := site.itemOf[q.notice.sku]; ok {
 			var sum summary
-			it := &site.items[i]
+			it := site.items.at(i)
 			it.tally.read(dayOf(asOf), &sum)
-			v[lItemRate] = float32(shrunk(sum.window[w365][mErrors], sum.window[w365][mCounts], baseRate, posWeight))
+			v[lItemRate] = float32(shrunk(sum.window(w365, mErrors), sum.window(w365, mCounts), baseRate, posWeight))
 			v[lItemPositions] = float32(it.positions)
 		}
 	}
@@ -157,7 +157,7 @@ func (s *State) lateness(q *lineQuery, today int32, v []float32) {
 	n := &q.notice
 	var sum summary
 	rate := func(h int, prior, weight float64) float64 {
-		return shrunk(sum.decayed[h][mLate], sum.decayed[h][mDue], prior, weight)
+		return shrunk(sum.decayed(h, mLate), sum.decayed(h, mDue), prior, weight)
 	}
 	s.network.read(scopeInbound, 0, today, &sum)
 	all := rate(h180, baseLate, 15)
@@ -169,9 +169,9 @@ func (s *State) lateness(q *lineQuery, today int32, v []float32) {
 		s.network.read(scopeSupplier, n.supplier, today, &sum)
 		supplier = rate(h180, all, 10)
 		v[lLateSupplier60] = float32(rate(h60, all, 3))
-		v[lDueSupplier] = float32(sum.ever[mDue])
-		if sum.lastDay != minDay {
-			v[lDaysSinceSupplier] = float32(today - sum.lastDay)
+		v[lDueSupplier] = float32(sum.ever(mDue))
+		if day, _, _ := sum.lastCount(); day != minDay {
+			v[lDaysSinceSupplier] = float32(today - day)
 		}
 		s.laneBefore(q, today, &sum)
 		lane = rate(h180, local, 5)
@@ -181,7 +181,7 @@ func (s *State) lateness(q *lineQuery, today int32, v []float32) {
 		carrier = rate(h180, all, 10)
 	}
 	s.network.read(scopeInboundSKU, n.sku, today, &sum)
-	v[lNewSKU] = flag(sum.ever[mDue]+sum.ever[mClosed] == 0)
+	v[lNewSKU] = flag(sum.ever(mDue)+sum.ever(mClosed) == 0)
 	v[lLateSKU] = float32(rate(h365, supplier, posWeight))
 	v[lLateAll], v[lLateSite], v[lLateSupplier], v[lLateCarrier] = float32(all), float32(local), float32(supplier), float32(carrier)
 	v[lLateSupplierSite] = float32(lane)
@@ -190,7 +190,7 @@ func (s *State) lateness(q *lineQuery, today int32, v []float32) {
 
 // laneBefore writes what is known of a supplier's lines to a site.
 func (s *State) laneBefore(q *lineQuery, today int32, sum *summary) {
-	*sum = summary{today: today, lastDay: minDay}
+	*sum = summary{today: today}
 	if site := s.siteAt(q.site); site != nil {
 		if t := site.suppliers[q.notice.supplier]; t != nil {
 			t.before(today, sum)
@@ -203,7 +203,7 @@ func (s *State) shortness(q *lineQuery, today int32, v []float32) {
 	n := &q.notice
 	var sum summary
 	rate := func(m measure, prior, weight float64) float64 {
-		return shrunk(sum.decayed[h365][m], sum.decayed[h365][mClosed], prior, weight)
+		return shrunk(sum.decayed(h365, m), sum.decayed(h365, mClosed), prior, weight)
 	}
 	s.network.read(scopeInbound, 0, today, &sum)
 	all, over := rate(mShort, baseShort, baseWeight), rate(mExcess, baseOver, baseWeight)
@@ -213,10 +213,10 @@ func (s *State) shortness(q *lineQuery, today int32, v []float32) {
 	if n.supplier != 0 {
 		s.network.read(scopeSupplier, n.supplier, today, &sum)
 		supplier = rate(mShort, all, baseWeight)
-		v[lShortSupplier90] = float32(shrunk(sum.window[w90][mShort], sum.window[w90][mClosed], supplier, posWeight))
+		v[lShortSupplier90] = float32(shrunk(sum.window(w90, mShort), sum.window(w90, mClosed), supplier, posWeight))
 		v[lOverSupplier] = float32(rate(mExcess, over, baseWeight))
-		v[lEditedSupplier] = float32(ratio(sum.decayed[h365][mEdits], sum.decayed[h365][mClosed]))
-		v[lClosedSupplier] = float32(sum.ever[mClosed])
+		v[lEditedSupplier] = float32(ratio(sum.decayed(h365, mEdits), sum.decayed(h365, mClosed)))
+		v[lClosedSupplier] = float32(sum.ever(mClosed))
 		s.laneBefore(q, today, &sum)
 		v[lShortSupplierSite] = float32(rate(mShort, supplier, posWeight))
 	}

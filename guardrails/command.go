@@ -53,7 +53,8 @@ type Tighten struct {
 	Policy      string
 }
 
-// Unblock gives a blocked step the requirement that was missing.
+// Unblock gives a blocked step the requirement of a policy that can judge it and
+// no longer denies it.
 type Unblock struct {
 	Requirement Requirement
 	Policy      string
@@ -133,6 +134,11 @@ type Context struct {
 	Decisions []Decision          // on the step so far
 	People    map[PersonID]Person // everybody in Decisions, and whom a step is given to, as they are now
 	Spent     int64               // value that the actor approved in the last 24 hours
+
+	// What the policy in force says of the step, when it is unblocked; nil when it
+	// cannot judge it.
+	Judged *Requirement
+	Policy string // its version
 
 	// Of the world, when the glass is broken or something is sent.
 	Switches     []Switch

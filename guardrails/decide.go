@@ -88,7 +88,9 @@ func (c *call) carryOut() (Transition, error) {
 	case Tighten:
 		return c.require(Join(c.step.Requirement, cmd.Requirement), cmd.Policy, c.step.ExpiresAt)
 	case Unblock:
-		return c.require(Join(c.step.Requirement, cmd.Requirement), cmd.Policy, c.ctx.Now.Add(MaxLife))
+		old := c.step.Requirement
+		old.Deny = nil // by a policy that no longer does
+		return c.require(Join(old, cmd.Requirement), cmd.Policy, c.ctx.Now.Add(MaxLife))
 	case Dispatch:
 		return c.move(Dispatched, "")
 	case Settle:

@@ -34,6 +34,8 @@ var (
 	approvals = []Event{ApprovalGiven}
 	sending   = []Event{Dispatched}
 	resending = []Event{Dispatched, Replayed}
+	settling  = []Event{Retried, Confirmed, Lost, GaveUp, CompensationBegun, CompensationDone, CompensationGaveUp}
+	judging   = []Event{Tightened, Unblocked}
 	byHumans  = []Event{ApprovalGiven, RejectionGiven, ChangesAsked, Reassigned, Replayed, Resolved}
 )
 
@@ -59,7 +61,11 @@ var guards = []guard{
 	{name: "standing", on: []Event{RejectionGiven, ChangesAsked, Reassigned, Replayed, Resolved, WithdrawnBy}, check: (*call).hasStanding},
 	{name: "assignee", on: []Event{Reassigned}, check: (*call).assigneeCan},
 	{name: "reason", on: []Event{RejectionGiven, ChangesAsked, Replayed, Resolved}, check: (*call).hasReason},
-	{name: "no-weaker", on: []Event{Tightened, Unblocked}, check: (*call).isNoWeaker},
+	{name: "no-weaker", on: judging, check: (*call).isNoWeaker},
+	{name: "as-judged", on: []Event{Unblocked}, check: (*call).isAsJudged},
+	{name: "known-parts", on: []Event{Unblocked}, check: (*call).hasParts},
+	{name: "judge", on: judging, check: (*call).mayJudge},
+	{name: "worker", on: slices.Concat(sending, settling), check: (*call).mayWork},
 	{name: "replayer", on: []Event{Replayed}, check: (*call).mayReplay},
 	{name: "kill-switch", on: resending, check: (*call).isOn},
 	{name: "freeze", on: resending, check: (*call).isNotFrozen},

@@ -91,27 +91,42 @@ func queueRows(rows []counting.Row, e *scoring.Evaluation) []store.QueueRow {
 	return out
 }
 
-// Work ranks sites as their events come in, until ctx ends.
+// Work ranks sites as their events come in, until ctx ends. A database that is
+// away at the start is waited for.
 func Work(ctx context.Context, db *store.DB, engine *scoring.Engine, clock func() time.Time, log *slog.Logger) error {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &rankWorker{db: db, engine: engine, clock: clock})
-	client, err := db.River(&river.Config{
-		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 2}},
-		Workers: workers, Logger: log,
-	})
-	if err != nil {
-		return err
+	for {
+		client, err := db.River(&river.Config{
+			Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 2}},
+			Workers: workers, Logger: log,
+		})
+		if err != nil {
+			return err
+		}
+		if err = client.Start(ctx); err == nil {
+			return workUntil(ctx, db, client.Stop, log)
+		}
+		if ctx.Err() == nil {
+			log.Error("starting background work", slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(retryAfter):
+		}
 	}
-	if err := client.Start(ctx); err != nil {
-		return err
-	}
+}
+
+// workUntil lets the started workers work until ctx ends.
+func workUntil(ctx context.Context, db *store.DB, stop func(context.Context) error, log *slog.Logger) error {
 	if _, err := db.RankStale(ctx); err != nil {
 		log.Error("ranking stale sites", slog.Any("error", err))
 	}
 	<-ctx.Done()
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	return client.Stop(ending)
+	return stop(ending)
 }
 
 type rankWorker struct {

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"bytes"
 	"math"
 	"testing"
 
@@ -29,6 +30,15 @@ func quickParams() Params {
 	return p
 }
 
+func fileOf(t *testing.T, m *Model) []byte {
+	t.Helper()
+	var file bytes.Buffer
+	if err := m.WriteUBJSON(&file); err != nil {
+		t.Fatal(err)
+	}
+	return file.Bytes()
+}
+
 func margins(m *Model, x Matrix) []float32 {
 	margins := make([]float32, x.Rows)
 	for r := range margins {
@@ -47,10 +57,11 @@ func TestRawValuesReachTheLeavesThatBinnedRowsReached(t *testing.T) {
 		"deep, light nodes": func(p *Params) { p.Depth, p.MinChildWeight = 12, 0 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := synthetic(5000, 1)
+			d := synthetic(3000, 1)
 			d.Kinds = make([]Kind, d.X.Cols)
 			d.Kinds[5] = Categorical
 			p := quickParams()
+			p.Trees = 10
 			if change != nil {
 				change(&p)
 			}
@@ -69,7 +80,7 @@ func TestRawValuesReachTheLeavesThatBinnedRowsReached(t *testing.T) {
 }
 
 func TestFitLearns(t *testing.T) {
-	train, later := synthetic(20000, 1), synthetic(20000, 2)
+	train, later := synthetic(8000, 1), synthetic(8000, 2)
 	m := fit(t, train, nil)
 	base := fit(t, train, func(p *Params) { p.Trees, p.MinGain = 1, 1e9 })
 	got := m.Objective.loss(margins(m, later.X), later.Y, nil)
@@ -80,14 +91,14 @@ func TestFitLearns(t *testing.T) {
 }
 
 func TestThreadsDoNotChangeTheModel(t *testing.T) {
-	d := synthetic(30000, 3)
+	d := synthetic(9000, 3)
 	for _, o := range []Objective{Logistic, SquaredError} {
 		for _, leaves := range []int{0, 31} {
-			one := fit(t, d, func(p *Params) { p.Objective, p.Leaves, p.Threads = o, leaves, 1 })
+			one := fit(t, d, func(p *Params) { p.Objective, p.Leaves, p.Threads, p.Trees = o, leaves, 1, 8 })
 			for _, threads := range []int{2, 3, 8} {
-				many := fit(t, d, func(p *Params) { p.Objective, p.Leaves, p.Threads = o, leaves, threads })
-				if diff := cmp.Diff(one, many); diff != "" {
-					t.Fatalf("%s, %d leaves, %d threads: model differs (-one +many):\n%s", o, leaves, threads, diff)
+				many := fit(t, d, func(p *Params) { p.Objective, p.Leaves, p.Threads, p.Trees = o, leaves, threads, 8 })
+				if !bytes.Equal(fileOf(t, one), fileOf(t, many)) {
+					t.Fatalf("%s, %d leaves, %d threads: model differs (-one +many):\n%s", o, leaves, threads, cmp.Diff(one, many))
 				}
 			}
 		}

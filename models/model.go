@@ -2,6 +2,17 @@
 // histograms, trees, gradient boosting, calibration, explanation and the
 // challengers a champion must beat. It turns numbers into risk and knows
 // nothing of warehouses.
+//
+// [Fit] grows a [Model] on a [Dataset]. [NewPredictor] compiles it, [FitBeta]
+// and [FitIsotonic] make its probabilities honest, [NewExplainer] says which
+// features moved a row, and [GroupReasons] puts them together. [Read],
+// [Model.WriteJSON] and [Model.WriteUBJSON] speak XGBoost's file format. A
+// challenger is a [Regression], a forest of [FitForest] or a [Bayes]; [AUC],
+// [LogLoss] and their kin measure, [PairedBootstrap] compares.
+//
+// A row is a slice of float32, one value per feature, NaN where missing.
+// Labels are 0 and 1 where a class is meant. Margins are log odds, or the log
+// of a mean, as the [Objective] has it.
 package models
 
 // A Node is one node of a [Tree]. An inner node sends x[Feature] left when it

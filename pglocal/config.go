@@ -26,3 +26,16 @@ type Config struct {
 	// itself has to say goes to server.log in the home.
 	Log *slog.Logger
 }
+
+// An InUseError says that another process owns the cluster. Who only wants to
+// use it may connect to that process's server for as long as it runs.
+type InUseError struct {
+	Home    string
+	Process string
+	DSN     string
+}
+
+func (e *InUseError) Error() string {
+	return "PostgreSQL directory " + e.Home + " is in use by process " + e.Process + ": stop that process, " +
+		"or choose another directory"
+}

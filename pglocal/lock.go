@@ -69,8 +69,7 @@ func lockOwner(home string) (*os.File, error) {
 	switch {
 	case err == nil && !locked:
 		pid, _ := io.ReadAll(f)
-		err = fmt.Errorf("PostgreSQL directory %s is in use by process %s: stop that process, "+
-			"or choose another directory", home, strings.TrimSpace(string(pid)))
+		err = &InUseError{home, strings.TrimSpace(string(pid)), dsn(socketDir(home))}
 	case err == nil:
 		err = f.Truncate(0)
 		if err == nil {

@@ -69,7 +69,11 @@ func start(ctx context.Context, home string, a account, owner *os.File, log *slo
 	if err != nil {
 		return nil, err
 	}
-	b, err := choose(installed(ctx, candidates(), a), major, home)
+	found := installed(ctx, candidates(), a)
+	if ctx.Err() != nil { // it may have kept programs from saying their version
+		return nil, context.Cause(ctx)
+	}
+	b, err := choose(found, major, home)
 	if err != nil {
 		return nil, err
 	}

@@ -42,8 +42,11 @@ func NewEngine(state *features.State) *Engine {
 	return e
 }
 
-// Adopt puts a model in force.
+// Adopt puts a model in force, ready to give reasons.
 func (e *Engine) Adopt(outcome Outcome, id int64, s *Scorer) {
+	if s.Model != nil {
+		s.explainer()
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.champions[outcome] = champion{id, s}

@@ -14,6 +14,10 @@ var positionGroups = []group{
 	},
 	{[]string{"moves_since_count", "out_since_count", "in_since_count", "book_change"}, "moves since the last count", sayMoves},
 	{
+		[]string{"restated_qty", "unchanged", "out_repeated", "out_missing", "in_missing"},
+		"what happened since the last count", sayOdd,
+	},
+	{
 		[]string{
 			"out_30", "out_mean", "out_trend", "out_spread", "in_30", "in_mean", "in_trend",
 			"moves_7", "moves_28", "moves_90", "moves_365", "days_since_move",

@@ -102,6 +102,17 @@ func TestReasonsSaySpecificThings(t *testing.T) {
 			"ERRED_BEFORE", "3 of 8 counts off, the last error by −5, 1 day ago.",
 		},
 		{
+			position, "in_missing",
+			map[string]float32{"unchanged": 1, "book": 40, "in_missing": float32(math.Log1p(25))},
+			"RECEIPTS_MISSING", "Nothing came in 30 days, 25 is usual.",
+		},
+		{
+			position, "out_repeated",
+			map[string]float32{"out_repeated": 0, "restated_qty": float32(math.Log1p(9))},
+			"STOCK_RESTATED", "Stock was corrected by 9 since the last count.",
+		},
+		{position, "out_repeated", map[string]float32{"out_repeated": 0}, "NOTHING_ODD", "Nothing is unusual since the last count."},
+		{
 			line, "short_supplier",
 			map[string]float32{"short_supplier_90": 0.12, "short_all": 0.03},
 			"SUPPLIER_SHORT_RATE_90D", "This supplier was short on 12 % of lines, 3 % is usual.",

@@ -7,6 +7,7 @@ generated() {
 	{
 		grep -rlE --include='*.go' '^// Code generated .* DO NOT EDIT\.$' . || true
 		echo store/schema.sql
+		echo triage/default.model
 	} | sort -u | xargs cksum
 }
 before=$(generated)

@@ -97,28 +97,30 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
+const evaluationInsert = `
+	with saved as (
+		insert into evaluation (id, api_key, idempotency_key, fingerprint, answer, site, subject, load, as_of, watermark,
+			model_ids, schema_hash, outcomes, degraded, missing, lines, skus, locations, vectors, probabilities)
+		values ($1, $2, nullif($3, ''), $4, $5, $6, $7, nullif($8, ''), $9, $10,
+			coalesce($11, '{}'::bigint[]), $12, coalesce($13, '{}'::text[]), $14, coalesce($15, '{}'::text[]),
+			$16, $17, $18, $19, $20)
+		on conflict (api_key, idempotency_key) do nothing
+		returning null::bytea as answer, fingerprint
+	)
+	select answer, fingerprint
+	from saved
+	union all
+	select answer, fingerprint
+	from evaluation
+	where api_key = $2 and idempotency_key = nullif($3, '')`
+
 // saveEvaluation returns nil when the evaluation was saved and the stored
 // answer when the key was there. It is one statement unless two requests with
 // the same key race: the loser's snapshot is older than the winner's row.
 func saveEvaluation(ctx context.Context, q querier, e *Evaluation, by Asker) ([]byte, error) {
 	c := e.columns()
 	var answer, fingerprint []byte
-	err := q.QueryRow(ctx, `
-		with saved as (
-			insert into evaluation (id, api_key, idempotency_key, fingerprint, answer, site, subject, load, as_of, watermark,
-				model_ids, schema_hash, outcomes, degraded, missing, lines, skus, locations, vectors, probabilities)
-			values ($1, $2, nullif($3, ''), $4, $5, $6, $7, nullif($8, ''), $9, $10,
-				coalesce($11, '{}'::bigint[]), $12, coalesce($13, '{}'::text[]), $14, coalesce($15, '{}'::text[]),
-				$16, $17, $18, $19, $20)
-			on conflict (api_key, idempotency_key) do nothing
-			returning null::bytea as answer, fingerprint
-		)
-		select answer, fingerprint
-		from saved
-		union all
-		select answer, fingerprint
-		from evaluation
-		where api_key = $2 and idempotency_key = nullif($3, '')`,
+	err := q.QueryRow(ctx, evaluationInsert,
 		e.ID, by.APIKey, by.IdempotencyKey, by.Fingerprint[:], e.Answer, e.Site, e.Subject, e.Load, e.AsOf, e.Watermark,
 		e.Models, e.SchemaHash, e.Outcomes, e.Degraded, e.Missing, c.lines, c.skus, c.locations, c.vectors, c.probabilities,
 	).Scan(&answer, &fingerprint)

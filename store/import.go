@@ -23,6 +23,7 @@ type Imported struct {
 
 // ConflictingEvent is a record whose key another event holds.
 type ConflictingEvent struct {
+	Place  int `db:"-"` // of the record in the batch, from 0
 	Source warehouse.Source
 	ID     string
 	Holder Seq
@@ -117,7 +118,7 @@ func (b *batch) report() Imported {
 			report.Duplicates++
 		case Conflict:
 			report.Conflicts = append(report.Conflicts, ConflictingEvent{
-				Source: warehouse.Source(r.source), ID: r.id, Holder: r.outcome.Seq, Body: append([]byte(nil), b.body(i)...),
+				Place: i, Source: warehouse.Source(r.source), ID: r.id, Holder: r.outcome.Seq, Body: append([]byte(nil), b.body(i)...),
 			})
 		}
 	}

@@ -121,6 +121,12 @@ type storedKey struct {
 
 const keyColumns = `id, name, env, scopes, sites, created_at, expires_at, last_used_at, revoked_at`
 
+const keyQuery = `
+	select ` + keyColumns + `, secret_hash, expires_at <= now() as expired,
+		last_used_at is null or last_used_at < now() - interval '1 minute' as note_use
+	from api_key
+	where id = $1`
+
 // KeyBySecret returns the key that a secret opens and notes its use, or an
 // error that wraps [ErrUnauthorized].
 func (db *DB) KeyBySecret(ctx context.Context, secret string) (APIKey, error) {
@@ -128,11 +134,7 @@ func (db *DB) KeyBySecret(ctx context.Context, secret string) (APIKey, error) {
 	if !ok {
 		return APIKey{}, fmt.Errorf("not a key: %w", ErrUnauthorized)
 	}
-	rows, _ := db.pool.Query(ctx, `
-		select `+keyColumns+`, secret_hash, expires_at <= now() as expired,
-			last_used_at is null or last_used_at < now() - interval '1 minute' as note_use
-		from api_key
-		where id = $1`, id)
+	rows, _ := db.pool.Query(ctx, keyQuery, id)
 	k, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[storedKey])
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):

@@ -84,7 +84,26 @@ func poolConfig(dsn string) (*pgxpool.Config, error) {
 	if !strings.Contains(dsn, "pool_max_conns") {
 		config.MaxConns = max(16, int32(8*runtime.NumCPU()))
 	}
+	if !strings.Contains(dsn, "pool_min_conns") {
+		config.MinConns = min(readyConns, config.MaxConns)
+	}
+	config.AfterConnect = parseAhead
 	return config, nil
+}
+
+// readyConns are open before anybody asks.
+const readyConns = 4
+
+// parseAhead has a new connection parse what the risk call runs: a truck that comes
+// first should not wait for it. Where the schema is not there yet this fails, and
+// what needs the schema will say so.
+func parseAhead(ctx context.Context, conn *pgx.Conn) error {
+	for _, query := range []string{keyQuery, evaluationInsert} {
+		if _, err := conn.Prepare(ctx, query, query); err != nil && ctx.Err() != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close waits for running transactions and closes every connection.

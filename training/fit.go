@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"time"
@@ -48,7 +47,7 @@ func fit(ctx context.Context, t *table, outcome scoring.Outcome, seed uint64, th
 	folds := t.folds()
 	var choices []Choice
 	var best *crossValidation
-	for _, s := range settings(len(t.examples)) {
+	for _, s := range settings(outcome, len(t.examples)) {
 		s.params.Seed, s.params.Threads = seed, threads
 		cv, err := validate(ctx, t, folds, s, outcome)
 		if err != nil {
@@ -120,22 +119,44 @@ type crossValidation struct {
 	loss    float64
 	margins []float32 // of the rows of the later slices, in order
 	y       []float32
-	sites   []warehouse.Site
+	units   []unit
 }
 
+// A unit is what errs together: a site or, where there are few, its week.
+type unit struct {
+	site warehouse.Site
+	week int64
+}
+
+// manySites is the number from which sites alone are units enough.
+const manySites = 20
+
 // clearlyBeats reports whether the loss is less than another's by more than
-// two standard errors, sites being the independent units: with few outcomes
-// the best of several settings is mostly luck, and the simpler one holds up
-// better.
+// two standard errors, units being independent: with few outcomes the best of
+// several settings is mostly luck, and the simpler one holds up better.
 func (cv *crossValidation) clearlyBeats(other *crossValidation) bool {
-	gain := map[warehouse.Site]float64{}
+	sites := map[warehouse.Site]bool{}
+	for _, u := range cv.units {
+		sites[u.site] = true
+	}
+	index := map[unit]int{}
+	var gains []float64
 	for i, y := range cv.y {
-		gain[cv.sites[i]] += loss(other.margins[i], y) - loss(cv.margins[i], y)
+		u := cv.units[i]
+		if len(sites) >= manySites {
+			u.week = 0
+		}
+		at, known := index[u]
+		if !known {
+			at = len(gains)
+			index[u], gains = at, append(gains, 0)
+		}
+		gains[at] += loss(other.margins[i], y) - loss(cv.margins[i], y)
 	}
 	var sum, squares float64
-	for _, site := range slices.Sorted(maps.Keys(gain)) {
-		sum += gain[site]
-		squares += gain[site] * gain[site]
+	for _, gain := range gains {
+		sum += gain
+		squares += gain * gain
 	}
 	return sum > 2*math.Sqrt(squares)
 }
@@ -188,7 +209,7 @@ func validate(ctx context.Context, t *table, folds []fold, s setting, outcome sc
 		}
 		cv.y = append(cv.y, later[i].Y...)
 		for _, e := range t.examples[folds[i].trainEnd:folds[i].testEnd] {
-			cv.sites = append(cv.sites, e.Position.Site)
+			cv.units = append(cv.units, unit{e.Position.Site, e.At.Unix() / (7 * 24 * 3600)})
 		}
 	}
 	return cv, nil

@@ -19,19 +19,23 @@ type setting struct {
 // that holds at one site must hold at the next. The first is what stands when
 // no other is clearly better. They were chosen by cross-validation over time on
 // real counts and loads; docs/backtest.md has the figures.
-func settings(rows int) []setting {
-	with := func(trees, depth int, eta, mcw, cols float64) models.Params {
+func settings(outcome scoring.Outcome, rows int) []setting {
+	with := func(trees, depth int, eta, cols, sample float64) models.Params {
 		p := models.DefaultParams()
-		p.Trees, p.Depth, p.Eta, p.MinChildWeight, p.ColSample = trees, depth, eta, mcw, cols
-		p.L2, p.RowSample, p.Bins = 10, 0.7, 128
+		p.Trees, p.Depth, p.Eta, p.ColSample, p.RowSample = trees, depth, eta, cols, sample
+		p.MinChildWeight, p.L2, p.Bins = 5, 10, 128
 		return p
 	}
 	list := []setting{
-		{"core, depth 2", true, with(150, 2, 0.05, 5, 0.5)},
-		{"all, depth 3", false, with(300, 3, 0.04, 5, 0.3)},
+		{"core, depth 3", true, with(300, 3, 0.04, 0.3, 0.5)},
+		{"all, depth 3", false, with(300, 3, 0.04, 0.3, 0.5)},
+	}
+	if outcome != scoring.Variance {
+		// The core of a load is a handful of rates that say much the same.
+		list[0] = setting{"core, depth 2", true, with(150, 2, 0.05, 0.5, 0.7)}
 	}
 	if rows > 5_000 {
-		list = append(list, setting{"all, depth 5", false, with(300, 5, 0.05, 5, 0.4)})
+		list = append(list, setting{"all, depth 5", false, with(300, 5, 0.05, 0.4, 0.5)})
 	}
 	return list
 }
@@ -40,8 +44,9 @@ func settings(rows int) []setting {
 // one site; where examples are few they are all that holds up.
 var coreFeatures = map[scoring.Outcome][]string{
 	scoring.Variance: {
-		"book", "days_since_count", "site_days_since_count", "days_since_error",
+		"book", "book_negative", "days_since_count", "site_days_since_count", "days_since_error",
 		"rate_30", "rate_60", "prior_30", "site_negatives", "site_received", "book_zero", "out_spread",
+		"restated_qty", "unchanged", "out_repeated", "out_missing", "in_missing", "out_since_count",
 	},
 	scoring.Late: {
 		"late_supplier_site", "late_site", "late_supplier", "late_site_60", "late_supplier_60", "late_all",
@@ -56,7 +61,7 @@ var coreFeatures = map[scoring.Outcome][]string{
 // sample says. Base rates drift, and without this a model learns the drift.
 var monotone = map[scoring.Outcome][]string{
 	scoring.Variance: {
-		"rate_30", "rate_60", "prior_30", "prior_60", "site_negatives", "zone_negatives", "item_negatives", "site_days_since_count",
+		"book_negative", "rate_30", "rate_60", "prior_30", "prior_60", "site_negatives", "zone_negatives", "item_negatives", "site_days_since_count",
 	},
 	scoring.Late: {
 		"late_supplier_site", "late_site", "late_supplier", "late_site_60", "late_supplier_60", "late_all", "late_prior", "late_carrier", "late_sku",

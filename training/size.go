@@ -16,7 +16,7 @@ import (
 // ln(1+expected units).
 func fitSize(ctx context.Context, t *table, seed uint64, threads int) (*models.Model, error) {
 	positive := t.where(func(i int) bool { return t.labels[i].positive })
-	s := settings(len(positive.examples))[0]
+	s := settings(scoring.Variance, len(positive.examples))[0]
 	columns := s.columns(t.schema, scoring.Variance)
 	d := positive.dataset(columns)
 	sizes := make([]float64, len(d.Y))

@@ -19,6 +19,10 @@ import (
 // perPage is how many positions one page shows: more than a shift counts.
 const perPage = 50
 
+// ofTheSite is the code of the reason that is the same for every position of a
+// site: it is said once, above them.
+const ofTheSite = "SITE_ERRS_NOW"
+
 // staleAfter is the age from which a ranking is pointed out as old.
 const staleAfter = 24 * time.Hour
 
@@ -34,6 +38,7 @@ type queuePage struct {
 	AsOf           string
 	Stale          string // how old the ranking is, when that matters
 	Behind         bool   // events came that it has not seen
+	OfTheSite      string // what is a reason in every row
 	Total          int    // positions ranked
 	Rows           []queueRow
 	First, Next    string // addresses, "" when there is no such page
@@ -62,6 +67,7 @@ type queueRow struct {
 	Zone, Class    string
 	Percent        int
 	Likely, Level  string
+	Size           string // of the difference, if there is one; "" when unknown
 	Loss, Currency string
 	Minutes        string
 	LastCount      string
@@ -188,6 +194,11 @@ func (s *server) addRows(ctx context.Context, p *queuePage, ranking store.Rankin
 	now, zone := s.clock(), p.zone()
 	for i := range rows {
 		p.Rows = append(p.Rows, rowOf(&rows[i], now, zone))
+		for _, why := range rows[i].Reasons {
+			if why.Code == ofTheSite {
+				p.OfTheSite = unbroken(why.Text)
+			}
+		}
 	}
 	return nil
 }
@@ -245,6 +256,7 @@ func rowOf(r *store.QueueRow, now time.Time, zone *time.Location) queueRow {
 		Minutes: minutes(r.Minutes), LastCount: "never", Control: r.Control, State: stateWord(r.State), Step: string(r.Step),
 	}
 	row.Percent, row.Likely, row.Level = risk(r.Probability)
+	row.Size = size(r.Size)
 	if r.Loss.Currency != "" {
 		row.Loss = grouped(r.Loss)
 		if r.Loss.Currency != warehouse.NoCurrency {
@@ -257,8 +269,10 @@ func rowOf(r *store.QueueRow, now time.Time, zone *time.Location) queueRow {
 	if r.Book.Known {
 		row.Book, row.BelowZero = r.Book.String(), r.Book.Qty < 0
 	}
-	for _, why := range r.Reasons[:min(3, len(r.Reasons))] {
-		row.Reasons = append(row.Reasons, why.Text)
+	for _, why := range r.Reasons {
+		if why.Code != ofTheSite && len(row.Reasons) < 3 {
+			row.Reasons = append(row.Reasons, unbroken(why.Text))
+		}
 	}
 	return row
 }

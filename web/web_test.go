@@ -86,7 +86,7 @@ func (s *site) get(path string, status int) string {
 
 var (
 	void      = regexp.MustCompile(`<(meta|link|img)([^>]*)>`)
-	bare      = regexp.MustCompile(` (selected|defer)\b`)
+	bare      = regexp.MustCompile(` (selected|defer|hidden)\b`)
 	elsewhere = regexp.MustCompile(`(?:src|href|action)="(?:https?:)?//`)
 	inline    = regexp.MustCompile(`(?s) (?:style|on[a-z]+)="|<style|<script>|<script [^>]*>[^<]`)
 )
@@ -171,10 +171,10 @@ func TestARowSaysWhyAndHowMuch(t *testing.T) {
 	page := s.get("/queue?site=DC-2", 200)
 	says(t, page,
 		"What to count at DC-2", "23 November 2026, 11:00 UTC", fmt.Sprintf("%d positions", len(rows)),
-		"A-01-03-2", "SKU-10443", "Zone A", "Class A", "<strong>62 %</strong> <span>likely wrong</span>", `<rect class="fill" width="62"`,
+		"A-01-03-2", "SKU-10443", "Zone A", "Class A", "<strong>62 %</strong> <span>likely wrong; an error would be about 31 units</span>", `<rect class="fill" width="62"`,
 		"1\u202f284", ">USD<", "4 minutes to count", "94 days ago", "book <span>118</span>",
 		"Not counted for 94 days, while 212 picks went through it.",
-		"random control", "never", "no cost known", "book not known", "Nothing stands out.", ` class="below">-6<`, ">waits for approval<",
+		"UTC.</span> Lately 17\u00a0% of counts here are off.</p>", "random control", "never", "no cost known", "book not known", "Nothing stands out.", ` class="below">-6<`, ">waits for approval<",
 		`<option value="A">A (2)</option>`,
 	)
 	keepsQuietOf(t, page, "This ranking is old", "New events have come", "fourth reason", ">XXX<", "Next positions")
@@ -245,7 +245,7 @@ func sample() []store.QueueRow {
 	}
 	rows := []store.QueueRow{
 		{
-			Position: at("A-01-03-2", "SKU-10443"), Zone: "A", Class: "A", Probability: 0.62, Loss: usd(128_437), Minutes: 3.6,
+			Position: at("A-01-03-2", "SKU-10443"), Zone: "A", Class: "A", Probability: 0.62, Size: 31.4, Loss: usd(128_437), Minutes: 3.6,
 			LastCount: noon.AddDate(0, 0, -94), Book: warehouse.Some(118_000),
 			Reasons: why("Not counted for 94 days, while 212 picks went through it.", "The last two counts here were short, by 9 and 14 units.", "Its neighbours were wrong in 4 of the last 10 counts.", "A fourth reason is left out: fourth reason."),
 		},
@@ -259,7 +259,7 @@ func sample() []store.QueueRow {
 			Book: warehouse.Some(1_240_500), Reasons: why("It was never counted since stock was first put here.", "Quantities here arrive in packs of 12, and two receipts look like packs booked as pieces."),
 		},
 		{Position: at("A-04-01-1", "SKU-11902"), Zone: "A", Class: "B", Probability: 0.08, Loss: usd(312), Minutes: 0.6, LastCount: noon.AddDate(0, 0, -1), Book: warehouse.Some(0), Control: true},
-		{Position: at("main", "SKU-40001"), Probability: 0.17, Minutes: 1},
+		{Position: at("main", "SKU-40001"), Probability: 0.17, Minutes: 1, Reasons: []store.Reason{{Code: "SITE_ERRS_NOW", Text: "Lately 17 % of counts here are off."}}},
 	}
 	for i := range rows {
 		rows[i].Rank, rows[i].Propensity = i+1, 1

@@ -27,6 +27,21 @@ func risk(p float64) (percent int, likely, level string) {
 	}
 }
 
+// size writes an expected number of units.
+func size(units float64) string {
+	switch n := math.Round(units); {
+	case !(n >= 1):
+		return ""
+	case n == 1:
+		return "1 unit"
+	default:
+		return fmt.Sprintf("%.0f units", n)
+	}
+}
+
+// unbroken keeps a figure and its sign on one line.
+func unbroken(s string) string { return strings.ReplaceAll(s, " %", "\u00a0%") }
+
 // ago counts calendar days at the site.
 func ago(t, now time.Time, zone *time.Location) string {
 	day := func(t time.Time) time.Time {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -24,18 +25,28 @@ const startTimeout = 2 * time.Minute
 // open connects to the database, starting the private one when no URL is
 // given, and brings its schema up to date. The caller calls closeAll.
 func (d *database) open(ctx context.Context, log *slog.Logger) (db *store.DB, closeAll func(), err error) {
+	return d.connect(ctx, log, startPrivate)
+}
+
+// openBeside is open for what is done beside a running service: where that has
+// the private PostgreSQL already, it uses it.
+func (d *database) openBeside(ctx context.Context, log *slog.Logger) (db *store.DB, closeAll func(), err error) {
+	return d.connect(ctx, log, func(ctx context.Context, cfg pglocal.Config, log *slog.Logger) (string, func(), error) {
+		dsn, stop, err := startPrivate(ctx, cfg, log)
+		if used := (*pglocal.InUseError)(nil); errors.As(err, &used) {
+			return used.DSN, func() {}, nil
+		}
+		return dsn, stop, err
+	})
+}
+
+type starter func(context.Context, pglocal.Config, *slog.Logger) (dsn string, stop func(), err error)
+
+func (d *database) connect(ctx context.Context, log *slog.Logger, start starter) (db *store.DB, closeAll func(), err error) {
 	dsn, stop := d.URL, func() {}
 	if dsn == "" {
-		starting, cancel := context.WithTimeout(ctx, startTimeout)
-		defer cancel()
-		server, err := pglocal.Start(starting, pglocal.Config{Dir: filepath.Join(d.Dir, "postgres"), Log: log})
-		if err != nil {
+		if dsn, stop, err = start(ctx, pglocal.Config{Dir: filepath.Join(d.Dir, "postgres"), Log: log}, log); err != nil {
 			return nil, nil, err
-		}
-		dsn, stop = server.DSN(), func() {
-			if err := server.Stop(context.WithoutCancel(ctx)); err != nil {
-				log.Error("stopping PostgreSQL", slog.Any("error", err))
-			}
 		}
 	}
 	if err := store.Migrate(ctx, dsn); err != nil {
@@ -48,6 +59,59 @@ func (d *database) open(ctx context.Context, log *slog.Logger) (db *store.DB, cl
 		return nil, nil, err
 	}
 	return db, func() { db.Close(); stop() }, nil
+}
+
+// startPrivate starts the private PostgreSQL and keeps it running until stop.
+func startPrivate(ctx context.Context, cfg pglocal.Config, log *slog.Logger) (dsn string, stop func(), err error) {
+	starting, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	server, err := pglocal.Start(starting, cfg)
+	if err != nil {
+		return "", nil, err
+	}
+	// It is the last to go: what is being saved when ctx ends still is.
+	keeping, release := context.WithCancel(context.WithoutCancel(ctx))
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		keepRunning(keeping, server, cfg, log)
+	}()
+	return server.DSN(), func() { release(); <-stopped }, nil
+}
+
+// keepRunning starts PostgreSQL again when it ends by itself, as when the system
+// kills it for its memory. It ends PostgreSQL when ctx ends.
+func keepRunning(ctx context.Context, server *pglocal.Server, cfg pglocal.Config, log *slog.Logger) {
+	for {
+		select {
+		case <-ctx.Done():
+			if err := server.Stop(context.WithoutCancel(ctx)); err != nil {
+				log.Error("stopping PostgreSQL", slog.Any("error", err))
+			}
+			return
+		case err := <-server.Exited():
+			log.Error("PostgreSQL is started again", slog.Any("reason", err))
+		}
+		if server = startAgain(ctx, cfg, log); server == nil {
+			return
+		}
+	}
+}
+
+// startAgain tries until it works, or returns nil when ctx ends.
+func startAgain(ctx context.Context, cfg pglocal.Config, log *slog.Logger) *pglocal.Server {
+	for {
+		server, err := pglocal.Start(ctx, cfg)
+		if err == nil {
+			return server
+		}
+		log.Error("starting PostgreSQL again", slog.Any("error", err))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // newLog writes to the standard error what an operator wants to know.

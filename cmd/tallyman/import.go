@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 
 	"tallyman/store"
 	"tallyman/warehouse"
@@ -35,7 +36,7 @@ the exit status says that some were refused.
 
 // Run imports the files.
 func (c *importCmd) Run(ctx context.Context) error {
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}
@@ -43,13 +44,23 @@ func (c *importCmd) Run(ctx context.Context) error {
 	refused := &refusals{path: c.Refused}
 	files := newEventFiles(c.Files, c.Source, c.IgnoreUnknown, refused.add)
 	progress := newProgress(os.Stderr, "events")
-	var accepted, duplicates, conflicts int
-	err = db.Import(ctx, files.next, func(b store.Imported) {
-		accepted, duplicates, conflicts = accepted+b.Accepted, duplicates+b.Duplicates, conflicts+len(b.Conflicts)
-		for _, x := range b.Conflicts {
-			refused.conflict(x)
+	var accepted, duplicates int
+	var given places
+	next := func() (warehouse.Event, error) {
+		e, err := files.next()
+		if err == nil {
+			given.add(place{files.name, files.reader.Line()})
 		}
-		progress.add(b.Accepted + b.Duplicates + len(b.Conflicts))
+		return e, err
+	}
+	err = db.Import(ctx, next, func(b store.Imported) {
+		accepted, duplicates = accepted+b.Accepted, duplicates+b.Duplicates
+		n := b.Accepted + b.Duplicates + len(b.Conflicts)
+		batch := given.take(n)
+		for _, x := range b.Conflicts {
+			refused.conflict(batch[x.Place], x)
+		}
+		progress.add(n)
 	})
 	progress.done()
 	fmt.Fprintf(os.Stdout, "%d accepted, %d duplicate, %d refused\n", accepted, duplicates, refused.count)
@@ -65,9 +76,37 @@ func (c *importCmd) Run(ctx context.Context) error {
 	return nil
 }
 
+// place is where a record stands.
+type place struct {
+	file string
+	line int
+}
+
+// places are those of the records that are read and not yet saved, in order.
+type places struct {
+	mu    sync.Mutex
+	queue []place
+}
+
+func (p *places) add(at place) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.queue = append(p.queue, at)
+}
+
+// take removes the next n.
+func (p *places) take(n int) []place {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	taken := p.queue[:n:n]
+	p.queue = p.queue[n:]
+	return taken
+}
+
 // refusals lists refused records in a CSV file that is made with the first.
 type refusals struct {
 	path  string
+	mu    sync.Mutex // reading and saving run side by side
 	count int
 	file  *os.File
 	out   *csv.Writer
@@ -75,15 +114,17 @@ type refusals struct {
 }
 
 func (r *refusals) add(file string, x *warehouse.Refusal) error {
-	r.write(file, strconv.Itoa(x.Line), x.ID, x.Field, x.Reason)
-	return r.err
+	return r.write(file, strconv.Itoa(x.Line), x.ID, x.Field, x.Reason)
 }
 
-func (r *refusals) conflict(x store.ConflictingEvent) {
-	r.write("", "", x.ID, "id", fmt.Sprintf("source %s and id %s are those of event %d, which differs; kept for review", x.Source, x.ID, x.Holder))
+func (r *refusals) conflict(at place, x store.ConflictingEvent) {
+	_ = r.write(at.file, strconv.Itoa(at.line), x.ID, "id", fmt.Sprintf("source %s and id %s are those of event %d, which differs; kept for review", x.Source, x.ID, x.Holder))
 }
 
-func (r *refusals) write(cells ...string) {
+// write adds a record; an error stays, and close says it.
+func (r *refusals) write(cells ...string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.count++
 	if r.file == nil && r.err == nil {
 		if r.file, r.err = os.Create(r.path); r.err == nil {
@@ -94,6 +135,7 @@ func (r *refusals) write(cells ...string) {
 	if r.err == nil {
 		r.err = r.out.Write(cells)
 	}
+	return r.err
 }
 
 func (r *refusals) close() error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -31,6 +32,9 @@ type keyAddCmd struct {
 func (c *keyAddCmd) Run(ctx context.Context) error {
 	key := store.APIKey{Name: c.Name, Env: "live"}
 	for _, s := range c.Scopes {
+		if !slices.Contains(store.Scopes, store.Scope(s)) {
+			return fmt.Errorf("there is no scope %q; the scopes are %s", s, join(store.Scopes, ""))
+		}
 		key.Scopes = append(key.Scopes, store.Scope(s))
 	}
 	for _, s := range c.Sites {
@@ -39,7 +43,7 @@ func (c *keyAddCmd) Run(ctx context.Context) error {
 	if c.Days < 1 || c.Days > 366 {
 		return errors.New("--days must be between 1 and 366")
 	}
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}
@@ -56,7 +60,7 @@ type keyListCmd struct{ database }
 
 // Run lists the keys.
 func (c *keyListCmd) Run(ctx context.Context) error {
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}
@@ -95,7 +99,7 @@ type keyRevokeCmd struct {
 
 // Run revokes the key.
 func (c *keyRevokeCmd) Run(ctx context.Context) error {
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}

@@ -19,10 +19,12 @@ type program struct {
 	Import   importCmd   `cmd:"" help:"Load history from files."`
 	Train    trainCmd    `cmd:"" help:"Fit the models to the recorded history."`
 	Backtest backtestCmd `cmd:"" help:"How much better would counting have been? No server, no database."`
+	Triage   triageCmd   `cmd:"" help:"Tickets: learn labels, measure, classify."`
 	Model    modelCmd    `cmd:"" help:"Models on any table: fit, predict, explain, compare, convert."`
 	Simulate simulateCmd `cmd:"" help:"Write the events of warehouses that never existed."`
 	Key      keyCmd      `cmd:"" help:"API keys."`
 	User     userCmd     `cmd:"" help:"People: who may sign in, and what they may approve."`
+	Policy   policyCmd   `cmd:"" help:"Who must approve what: check, try on history, put in force."`
 }
 
 const about = `What to count, which inbound load to check twice, and who must say yes.
@@ -34,6 +36,7 @@ Start with "tallyman demo". To see what your own history says, without a server:
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second interrupt ends the program at once
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "tallyman:", err)
 		stop()

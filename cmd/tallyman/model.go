@@ -23,9 +23,9 @@ type modelCmd struct {
 
 // Help explains the commands at length.
 func (*modelCmd) Help() string {
-	return `Tables are CSV files with a header line, gzipped if the name ends in .gz. The
-type of a column comes from the whole column: all numbers, or all texts, which
-are categories. Blank cells are missing; NA, NaN and null are too, among numbers.
+	return `Tables are CSV files with a header line, gzipped or not. The type of a column
+comes from the whole column: all numbers, or all texts, which are categories.
+Blank cells are missing; NA, NaN and null are too, among numbers.
 
 A model file is XGBoost JSON (or UBJSON): XGBoost 1.7 and later load it, and
 models that XGBoost trained can be used here.
@@ -41,7 +41,11 @@ func readModel(name string) (*models.Model, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	m, err := models.Read(f)
+	text, err := unzip(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	m, err := models.Read(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -83,6 +87,9 @@ func tableOf(m *models.Model, file, label string, wantLabel bool) (models.Datase
 		return models.Dataset{}, s, errors.New("the model does not say which column is the label: give --label")
 	}
 	d, err := s.read(file, m.Features, m.Kinds, wantLabel)
+	if err == nil && wantLabel && d.X.Rows == 0 {
+		err = errors.New("no rows below the header, so there is nothing to measure")
+	}
 	if err != nil {
 		return models.Dataset{}, s, fmt.Errorf("%s: %w", file, err)
 	}

@@ -12,22 +12,21 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // readCSV calls row for each line of a CSV file after the header, which start
 // gets. Cells are without surrounding space and valid until row returns. Errors
-// name the line.
+// name the line; the caller names the file.
 func readCSV(file string, start func(header []string) error, row func(line int, cells []string) error) error {
 	f, err := os.Open(file)
 	if err != nil {
-		return err
+		return errors.Unwrap(err) // without the file
 	}
 	defer func() { _ = f.Close() }()
-	var text io.Reader = bufio.NewReaderSize(f, 1<<20)
-	if strings.HasSuffix(file, ".gz") {
-		if text, err = gzip.NewReader(text); err != nil {
-			return err
-		}
+	text, err := unzip(f)
+	if err != nil {
+		return err
 	}
 	r := csv.NewReader(text)
 	r.ReuseRecord = true
@@ -38,6 +37,8 @@ func readCSV(file string, start func(header []string) error, row func(line int, 
 			return errors.New("the file is empty; the first line must name the columns")
 		case errors.Is(err, io.EOF):
 			return nil
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return errors.New("the gzipped file ends too early; copy it anew")
 		case err != nil:
 			return err
 		}
@@ -58,15 +59,40 @@ func readCSV(file string, start func(header []string) error, row func(line int, 
 	}
 }
 
+// unzip buffers r and unpacks it if it is gzipped, whatever its name.
+func unzip(r io.Reader) (io.Reader, error) {
+	b := bufio.NewReaderSize(r, 1<<20)
+	if start, _ := b.Peek(2); string(start) != "\x1f\x8b" {
+		return b, nil
+	}
+	return gzip.NewReader(b)
+}
+
 func checkHeader(cells []string, start func([]string) error) error {
 	header := slices.Clone(cells)
 	header[0] = strings.TrimPrefix(header[0], "\ufeff")
 	for i, name := range header {
+		if !utf8.ValidString(name) {
+			return fmt.Errorf("the name of column %d is not UTF-8 text; is this a CSV file?", i+1)
+		}
 		if slices.Contains(header[:i], name) {
 			return fmt.Errorf("column %q is named twice", name)
 		}
 	}
 	return start(header)
+}
+
+// noColumn says which column is missing, what for, and which there are.
+func noColumn(name, what string, header []string) error {
+	const most = 50
+	there := strings.Join(header[:min(len(header), most)], ", ")
+	switch {
+	case len(header) > most:
+		there += fmt.Sprintf(" and %d more", len(header)-most)
+	case len(header) == 1:
+		there += " alone; are the cells separated by commas?"
+	}
+	return fmt.Errorf("no column %q%s; there are %s", name, what, there)
 }
 
 // isMissing reports whether a cell among numbers stands for no value.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ type modelFitCmd struct {
 	MinChildWeight  float64  `default:"1" help:"Least sum of Hessians in a leaf."`
 	Monotone        []string `placeholder:"A:+,B:-" help:"Columns whose effect may only rise (+) or fall (-)."`
 	Categorical     []string `placeholder:"C,D" help:"Columns of numbers that are categories; texts always are."`
-	EarlyStopping   int      `default:"30" placeholder:"N" help:"Stop when the later rows have not improved for N trees."`
+	EarlyStopping   int      `default:"30" help:"Stop when the later rows have not improved for so many trees."`
 	NoEarlyStopping bool     `help:"Grow all trees."`
 	Calibration     string   `enum:"beta,isotonic,none" default:"beta" help:"How margins become probabilities: beta, isotonic or none."`
 	NoCalibration   bool     `help:"Same as --calibration none."`
@@ -65,6 +66,9 @@ func (c *modelFitCmd) Run(ctx context.Context, k *kong.Context) error {
 	}
 	if c.NoEarlyStopping {
 		c.EarlyStopping = 0
+	}
+	if err := haveFolders(c.Out, c.JSON); err != nil {
+		return err
 	}
 	features, schema, err := scanTable(c.CSV, c.Label, c.Categorical)
 	if err != nil {
@@ -117,6 +121,18 @@ func (c *modelFitCmd) Run(ctx context.Context, k *kong.Context) error {
 	return report.print(k.Stdout)
 }
 
+// haveFolders fails if a file could not be written for want of its folder,
+// before a long fit is in vain.
+func haveFolders(files ...string) error {
+	for _, file := range files {
+		folder := filepath.Dir(file)
+		if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+			return fmt.Errorf("%s cannot be written: there is no folder %s; make it first", file, folder)
+		}
+	}
+	return nil
+}
+
 func (c *modelFitCmd) params(features []string) (models.Params, error) {
 	p := models.DefaultParams()
 	p.Trees, p.Depth, p.Eta, p.L2, p.Bins = c.Trees, c.Depth, c.Eta, c.L2, c.Bins
@@ -134,7 +150,7 @@ func (c *modelFitCmd) params(features []string) (models.Params, error) {
 		name, sign := sign[:at], sign[at+1:]
 		i := slices.Index(features, name)
 		if i < 0 {
-			return p, fmt.Errorf("--monotone: no column %q; there are %s", name, strings.Join(features, ", "))
+			return p, fmt.Errorf("--monotone: %w", noColumn(name, "", features))
 		}
 		switch sign {
 		case "+":
@@ -184,6 +200,7 @@ func (c *modelFitCmd) calibrate(m *models.Model, d models.Dataset) error {
 	m.Margins(d.X, margins)
 	var err error
 	if c.Calibration == "isotonic" {
+		warnFewPositives(os.Stderr, d.Y)
 		m.Calibrator, err = models.FitIsotonic(margins, d.Y, nil)
 	} else {
 		m.Calibrator, err = models.FitBeta(margins, d.Y, nil)
@@ -192,6 +209,18 @@ func (c *modelFitCmd) calibrate(m *models.Model, d models.Dataset) error {
 		return fmt.Errorf("%w; or pass --no-calibration", err)
 	}
 	return nil
+}
+
+// warnFewPositives tells of labels that are too few for isotonic calibration.
+func warnFewPositives(w io.Writer, labels []float32) {
+	const enough = 1000
+	positives := 0
+	for _, y := range labels {
+		positives += int(y)
+	}
+	if positives < enough {
+		fmt.Fprintf(w, "isotonic calibration has %d positive rows; below %d --calibration beta is the safer choice\n", positives, enough)
+	}
 }
 
 // treeProgress shows the trees on a terminal.

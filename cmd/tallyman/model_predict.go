@@ -15,7 +15,7 @@ type modelPredictCmd struct {
 	Model   string `required:"" placeholder:"FILE" help:"Model to use."`
 	CSV     string `name:"csv" required:"" placeholder:"FILE" help:"Table to predict."`
 	Out     string `short:"o" required:"" placeholder:"FILE" help:"CSV with a column probability, rows in order; - for the standard output."`
-	Explain int    `placeholder:"K" help:"Add the K columns that raise the row's risk most."`
+	Explain int    `placeholder:"K" help:"Add the K columns that raise the row's risk most; at most all columns."`
 }
 
 // Run predicts and writes the file.
@@ -31,6 +31,7 @@ func (c *modelPredictCmd) Run() error {
 	if err != nil {
 		return err
 	}
+	c.Explain = min(c.Explain, len(m.Features))
 	p := make([]float64, d.X.Rows)
 	m.Predictions(d.X, p)
 	return writeFile(c.Out, func(w io.Writer) error {

@@ -38,24 +38,37 @@ func (c *modelShowCmd) Run(k *kong.Context) error {
 		}
 		x = d.X
 	}
+	schema, err := schemaOf(m)
+	if err != nil {
+		return err
+	}
 	return writeLines(k.Stdout, func(w *bufio.Writer) {
-		showMetadata(w, m)
+		showMetadata(w, m, schema)
 		showImportance(w, m, x, c.Top)
 	})
 }
 
-func showMetadata(w io.Writer, m *models.Model) {
+func showMetadata(w io.Writer, m *models.Model, s tableSchema) {
 	nodes := 0
 	for _, t := range m.Trees {
 		nodes += len(t.Nodes)
 	}
 	fmt.Fprintf(w, "objective   %s\nbase score  %v\nfeatures    %d\ntrees       %d with %d nodes\n",
 		m.Objective, m.BaseScore, len(m.Features), len(m.Trees), nodes)
+	if s.Label != "" {
+		texts := 0
+		for _, of := range s.Categories {
+			texts += len(of)
+		}
+		fmt.Fprintf(w, "label       %s\ncategories  %d columns of %d texts\n", s.Label, len(s.Categories), texts)
+	}
 	if m.Calibrator != nil {
 		fmt.Fprintf(w, "calibrator  %.100s\n", m.Calibrator)
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Attributes)) {
-		fmt.Fprintf(w, "attribute   %s = %.100s\n", name, m.Attributes[name])
+		if name != tableAttribute {
+			fmt.Fprintf(w, "attribute   %s = %.100s\n", name, m.Attributes[name])
+		}
 	}
 }
 

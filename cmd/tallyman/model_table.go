@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
+	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"tallyman/models"
 )
@@ -73,6 +74,9 @@ func (c *columnScan) add(line int, cell string) error {
 		c.texts++
 	}
 	if !c.seen[cell] {
+		if !utf8.ValidString(cell) {
+			return fmt.Errorf("column %s: %q is not UTF-8 text; save the file as UTF-8", c.name, cell)
+		}
 		if len(c.seen) == maxTexts {
 			return fmt.Errorf("column %s has more than %d different texts, so it is no category; take it out of the file", c.name, maxTexts)
 		}
@@ -89,8 +93,11 @@ func scanTable(file, label string, categorical []string) (features []string, s t
 	err = readCSV(file, func(header []string) error {
 		for _, name := range append([]string{label}, categorical...) {
 			if !slices.Contains(header, name) {
-				return fmt.Errorf("no column %q; there are %s", name, strings.Join(header, ", "))
+				return noColumn(name, "", header)
 			}
+		}
+		if len(header) == 1 {
+			return fmt.Errorf("%q is the only column; there is nothing to predict it from", label)
 		}
 		for _, name := range header {
 			columns = append(columns, columnScan{name: name, categorical: slices.Contains(categorical, name), seen: map[string]bool{}})
@@ -149,31 +156,23 @@ func (s tableSchema) kinds(features []string) []models.Kind {
 }
 
 // read reads a table into the features of a model. A text that is not among the
-// categories is missing. Columns that are no feature are passed over.
+// categories is missing, of which the user is told. Columns that are no feature
+// are passed over.
 func (s tableSchema) read(file string, features []string, kinds []models.Kind, wantLabel bool) (models.Dataset, error) {
 	d := models.Dataset{X: models.Matrix{Cols: len(features)}, Names: features, Kinds: kinds}
-	var from []int // column of each feature
+	columns := s.columns(features)
 	label := -1
-	codes := make([]map[string]float32, len(features))
-	for i, name := range features {
-		if texts, ok := s.Categories[name]; ok {
-			codes[i] = make(map[string]float32, len(texts))
-			for code, text := range texts {
-				codes[i][text] = float32(code)
-			}
-		}
-	}
-	err := readCSV(file, func(header []string) (err error) {
+	err := readCSV(file, func(header []string) error {
 		if label = slices.Index(header, s.Label); label < 0 && wantLabel {
-			return fmt.Errorf("no column %q, the label; there are %s", s.Label, strings.Join(header, ", "))
+			return noColumn(s.Label, ", the label", header)
 		}
-		from, err = placeFeatures(header, features, label)
-		return err
-	}, func(_ int, cells []string) error {
-		for i, c := range from {
-			x, err := encode(cells[c], codes[i])
+		return placeFeatures(columns, header, label)
+	}, func(line int, cells []string) error {
+		for i := range columns {
+			c := &columns[i]
+			x, err := c.encode(line, cells[c.from])
 			if err != nil {
-				return fmt.Errorf("column %s: %w", features[i], err)
+				return fmt.Errorf("column %s: %w", c.name, err)
 			}
 			d.X.Data = append(d.X.Data, x)
 		}
@@ -185,51 +184,10 @@ func (s tableSchema) read(file string, features []string, kinds []models.Kind, w
 		d.Y = append(d.Y, y)
 		return err
 	})
+	for _, c := range columns {
+		c.warn(os.Stderr, file, d.X.Rows)
+	}
 	return d, err
-}
-
-// placeFeatures finds the column of each feature, by name; a model that has
-// none (f0, f1, …) takes the columns in order.
-func placeFeatures(header, features []string, label int) ([]int, error) {
-	var from []int
-	unnamed := !slices.Contains(header, features[0]) && features[0] == "f0"
-	if unnamed {
-		for c := range header {
-			if c != label {
-				from = append(from, c)
-			}
-		}
-		if len(from) != len(features) {
-			return nil, fmt.Errorf("the model has %d features without names, the file %d columns besides the label", len(features), len(from))
-		}
-		return from, nil
-	}
-	for _, name := range features {
-		column := slices.Index(header, name)
-		if column < 0 {
-			return nil, fmt.Errorf("no column %q, which the model needs; there are %s", name, strings.Join(header, ", "))
-		}
-		from = append(from, column)
-	}
-	return from, nil
-}
-
-func encode(cell string, codes map[string]float32) (float32, error) {
-	missing := float32(math.NaN())
-	if codes != nil {
-		if code, ok := codes[cell]; ok && cell != "" {
-			return code, nil
-		}
-		return missing, nil
-	}
-	if isMissing(cell) {
-		return missing, nil
-	}
-	x, ok, err := number(cell)
-	if err == nil && !ok {
-		err = fmt.Errorf("%q is not a number", cell)
-	}
-	return x, err
 }
 
 func (s tableSchema) labelOf(cell string) (float32, error) {

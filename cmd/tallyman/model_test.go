@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -232,6 +233,10 @@ func TestWrongTablesAreRefusedWithAReason(t *testing.T) {
 		{"label 2", "a,y\n1,0\n2,2\n", "y", `line 3: label y is "2", want 0 or 1`},
 		{"ragged", "a,y\n1,0\n2\n", "y", "wrong number of fields"},
 		{"a column named twice", "a,a,y\n1,2,0\n", "y", `column "a" is named twice`},
+		{"nothing but the label", "y\n1\n0\n", "y", `"y" is the only column`},
+		{"semicolons", "a;y\n1;0\n", "y", `there are a;y alone; are the cells separated by commas?`},
+		{"no text at all", "\xff\xfe,y\n1,0\n", "y", "the name of column 1 is not UTF-8 text; is this a CSV file?"},
+		{"Latin-1", "a,y\nK\xe4se,0\n", "y", `line 2: column a: "K\xe4se" is not UTF-8 text`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -249,6 +254,76 @@ func TestWrongTablesAreRefusedWithAReason(t *testing.T) {
 	_, err := modelRun(t, "predict", "--model", model, "--csv", write(t, "t.csv", "days,zone\n1,A\n"), "--out", "-")
 	if err == nil || !strings.Contains(err.Error(), `no column "id", which the model needs`) {
 		t.Errorf("error is %v", err)
+	}
+}
+
+func TestWhatCannotBeReadOrWrittenIsNamed(t *testing.T) {
+	model, table := fitted(t)
+	text, err := os.ReadFile(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := write(t, "cut.csv.gz", gzipped(t, text)[:2000])
+	headerOnly := write(t, "h.csv", "id,days,zone,noise,late\n")
+	tests := []struct {
+		args []string
+		want string
+	}{
+		{[]string{"fit", "--csv", "nowhere.csv", "--label", "late", "--out", "m.json"}, "nowhere.csv: no such file"},
+		{[]string{"fit", "--csv", table, "--label", "late", "--out", "nowhere/m.json"}, "nowhere/m.json cannot be written: there is no folder nowhere"},
+		{[]string{"fit", "--csv", cut, "--label", "late", "--out", "m.json"}, "cut.csv.gz: the gzipped file ends too early"},
+		{[]string{"fit", "--csv", table, "--label", "late", "--out", "m.json", "--monotone", "dasy:+"}, `--monotone: no column "dasy"; there are id, days`},
+		{[]string{"eval", "--model", model, "--csv", headerOnly}, "h.csv: no rows below the header"},
+		{[]string{"eval", "--model", table, "--csv", table}, "train.csv: model: neither JSON nor UBJSON"},
+		{[]string{"show", model, "--tree", "9999"}, "tree 9999 does not exist"},
+	}
+	for _, tt := range tests {
+		if _, err := modelRun(t, tt.args...); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v: error is %v, want one with %q", tt.args, err, tt.want)
+		}
+	}
+}
+
+func gzipped(t *testing.T, text []byte) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestGzippedFilesAreReadWhateverTheirName(t *testing.T) {
+	model, table := fitted(t)
+	text, err := os.ReadFile(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zipped := mustModelRun(t, "eval", "--model", model, "--csv", write(t, "zipped.csv", gzipped(t, text)))
+	plain := mustModelRun(t, "eval", "--model", model, "--csv", write(t, "plain.csv.gz", string(text)))
+	after := func(out string) string { _, rest, _ := strings.Cut(out, "\n"); return rest } // the first line has the time
+	if after(zipped) != after(plain) || !strings.Contains(plain, "AUC 0.8") {
+		t.Errorf("gzipped:\n%s\nplain:\n%s", zipped, plain)
+	}
+}
+
+func TestUnknownTextsAreCounted(t *testing.T) {
+	s := tableSchema{Categories: map[string][]string{"zone": {"A", "B"}}}
+	columns := s.columns([]string{"zone"})
+	for i, cell := range []string{"A", "", "C", "B", "D"} {
+		x, err := columns[0].encode(i+2, cell)
+		if known := cell == "A" || cell == "B"; err != nil || (x == x) != known {
+			t.Errorf("%q is %v, %v", cell, x, err)
+		}
+	}
+	var out bytes.Buffer
+	columns[0].warn(&out, "t.csv", 5)
+	if want := `t.csv: column zone: 2 of 5 rows hold a text that the model does not know, first "C" in line 4; they count as missing` + "\n"; out.String() != want {
+		t.Errorf("warning is %q", out.String())
 	}
 }
 

@@ -124,6 +124,10 @@ func serve(ctx context.Context, listener net.Listener, db *store.DB, engine *sco
 		jobs.Follow(ctx, db, engine, time.Now, log)
 		return nil
 	})
+	group.Go(func() error {
+		jobs.AdoptPolicies(ctx, db, log)
+		return nil
+	})
 	group.Go(func() error { return jobs.Work(ctx, db, engine, time.Now, log) })
 	err = group.Wait()
 	if interrupted.Err() != nil && errors.Is(err, context.Canceled) {

@@ -25,7 +25,7 @@ running takes them up when it is started again.`
 
 // Run trains.
 func (c *trainCmd) Run(ctx context.Context) error {
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}

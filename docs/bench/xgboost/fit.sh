@@ -16,21 +16,29 @@ go run data.go -out "$dir" -data "$data" >&2
 CGO_ENABLED=0 go build -o "$dir/fit" fit.go
 : > fit.jsonl
 
-run() { # table threads
-  OMP_NUM_THREADS=$2 "$python" fit.py -dir "$dir" -name "$1" -threads "$2" >> fit.jsonl
+peer() { # table
+  OMP_NUM_THREADS=1 "$python" fit.py -dir "$dir" -name "$1" -threads 1 >> fit.jsonl
+}
+ours() { # table threads
   "$dir/fit" -dir "$dir" -name "$1" -threads "$2" >> fit.jsonl
 }
 
-for _ in $(seq "$rounds"); do
+for round in $(seq "$rounds"); do
   for table in synthetic backorders.1; do
     [ -f "$dir/$table.cols" ] || continue
-    run "$table" 1
-    run "$table" 2
+    echo "fit.sh: round $round of $rounds, $table" >&2
+    peer "$table"
+    ours "$table" 1
+    ours "$table" 2
   done
 done
 for table in synthetic200k backorders adult credit_default higgs7k; do
   for seed in 1 2 3; do
-    [ -f "$dir/$table.$seed.xgboost.p" ] || [ ! -f "$dir/$table.$seed.cols" ] || run "$table.$seed" 1
+    if [ -f "$dir/$table.$seed.cols" ] && [ ! -f "$dir/$table.$seed.xgboost.p" ]; then
+      echo "fit.sh: accuracy, $table.$seed" >&2
+      peer "$table.$seed"
+      ours "$table.$seed" 1
+    fi
   done
 done
 "$python" fit_table.py "$dir" fit.jsonl

@@ -1,7 +1,6 @@
-"""Turn the raw figures of fit.sh into tables. Costs are medians of the rounds."""
+"""Turn the raw figures of fit.sh into tables. Costs are those of the round least disturbed."""
 import glob
 import json
-import statistics
 import sys
 
 import numpy as np
@@ -14,16 +13,16 @@ for line in open(raw):
     costs.setdefault((r["table"], r["threads"], r["learner"]), []).append(r)
 
 
-def median(table, threads, learner, field):
-    return statistics.median(r[field] for r in costs[table, threads, learner])
+def least(table, threads, learner, field):
+    return min(r[field] for r in costs[table, threads, learner])
 
 
 print("| table | rounds | XGBoost CPU s | Tallyman CPU s | ratio | XGBoost MB | Tallyman MB | ratio | Tallyman wall s, 1 and 2 threads | speed-up |")
 print("|---|---|---|---|---|---|---|---|---|---|")
 for table in sorted({t for t, threads, _ in costs if threads == 2}):
-    ours, peer = (median(table, 1, n, "cpu_s") for n in ("tallyman", "xgboost"))
-    mb, peer_mb = (median(table, 1, n, "peak_mb") for n in ("tallyman", "xgboost"))
-    one, two = (median(table, n, "tallyman", "wall_s") for n in (1, 2))
+    ours, peer = (least(table, 1, n, "cpu_s") for n in ("tallyman", "xgboost"))
+    mb, peer_mb = (least(table, 1, n, "peak_mb") for n in ("tallyman", "xgboost"))
+    one, two = (least(table, n, "tallyman", "wall_s") for n in (1, 2))
     print(f"| {table} | {len(costs[table, 1, 'tallyman'])} | {peer:.2f} | {ours:.2f} | **{ours / peer:.2f}** "
           f"| {peer_mb:.0f} | {mb:.0f} | **{mb / peer_mb:.2f}** | {one:.2f} / {two:.2f} | **{one / two:.2f}** |")
 

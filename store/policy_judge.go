@@ -1,0 +1,236 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"tallyman/guardrails"
+	"tallyman/warehouse"
+)
+
+// Rejudged counts what a new policy did to the steps that wait.
+type Rejudged struct{ Tightened, Unblocked int }
+
+// AdoptPolicy records that a scheduled policy is in force, if one has become so,
+// and judges every waiting step by it: what it requires in addition is joined,
+// and blocked steps that it can judge wait for humans. What it no longer
+// requires stays required. Called again, it goes on where it was stopped.
+func (db *DB) AdoptPolicy(ctx context.Context) (Rejudged, error) {
+	var done Rejudged
+	if err := db.activateDue(ctx); err != nil {
+		return done, fmt.Errorf("adopt the policy in force: %w", err)
+	}
+	var judged bool
+	if err := db.pool.QueryRow(ctx, everyStepJudged).Scan(&judged); err != nil || judged {
+		return done, err
+	}
+	rows, _ := db.pool.Query(ctx, `
+		select s.id
+		from step s
+		where s.state in ('pending', 'blocked') and s.policy <> (select version `+inForce+`)
+		order by s.created_at, s.id`)
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[guardrails.StepID])
+	for _, id := range ids {
+		if err != nil {
+			break
+		}
+		var event guardrails.Event
+		if event, err = db.rejudge(ctx, id, By{Machine: guardrails.Judge}); event == guardrails.Tightened {
+			done.Tightened++
+		} else if event == guardrails.Unblocked {
+			done.Unblocked++
+		}
+	}
+	if err == nil {
+		err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+			return notePolicy(ctx, tx, "judged", fmt.Sprintf("%d tightened, %d unblocked", done.Tightened, done.Unblocked), guardrails.Judge)
+		})
+	}
+	if err != nil {
+		return done, fmt.Errorf("adopt the policy in force: %w", err)
+	}
+	return done, nil
+}
+
+// everyStepJudged asks whether the last activation of a policy was followed by
+// judging all that waited.
+const everyStepJudged = `
+	select coalesce((
+		select convert_from(body, 'UTF8')::jsonb ->> 'event' = 'judged'
+		from audit_entry
+		where stream = 'policy' and convert_from(body, 'UTF8')::jsonb ->> 'event' in ('activated', 'judged')
+		order by seq desc
+		limit 1), true)`
+
+// activateDue retires the policy that was in force before the one that is.
+func (db *DB) activateDue(ctx context.Context) error {
+	return pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext('policy'), 0)`); err != nil {
+			return err
+		}
+		var version, state string
+		if err := tx.QueryRow(ctx, `select version, state`+inForce).Scan(&version, &state); err != nil || state == "active" {
+			return notFound(err)
+		}
+		_, err := tx.Exec(ctx, `
+			update policy
+			set state = 'retired'
+			where state in ('active', 'scheduled') and version <> $1
+				and effective_from <= (select effective_from from policy where version = $1)`, version)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `update policy set state = 'active' where version = $1`, version); err != nil {
+			return err
+		}
+		return notePolicy(ctx, tx, "activated", version, guardrails.Judge)
+	})
+}
+
+// Rejudge has a blocked step judged by the policy in force, for an owner of
+// policy who put right what blocked it.
+func (db *DB) Rejudge(ctx context.Context, id guardrails.StepID, by By) error {
+	if _, err := db.rejudge(ctx, id, by); err != nil {
+		return fmt.Errorf("judge step %s anew: %w", id, err)
+	}
+	return nil
+}
+
+func (db *DB) rejudge(ctx context.Context, id guardrails.StepID, by By) (event guardrails.Event, err error) {
+	var refused error
+	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		s, err := readStep(ctx, tx, id, `for update of s`)
+		if err != nil || s.State != guardrails.Pending && s.State != guardrails.Blocked {
+			return err
+		}
+		policy, judged, err := db.judgeStep(ctx, tx, &s)
+		if err != nil {
+			return err
+		}
+		var cmd guardrails.Command = guardrails.Tighten{Requirement: judged.Requirement, Policy: policy.Version()}
+		machine := by.Machine == guardrails.Judge
+		switch shut := judged.Blocked != "" || len(judged.Requirement.Deny) > 0; {
+		case s.State == guardrails.Blocked && machine && shut:
+			return nil // as it was
+		case s.State == guardrails.Blocked:
+			cmd = guardrails.Unblock{Requirement: judged.Requirement, Policy: policy.Version()}
+		case judged.Blocked != "": // nobody may say yes any more, and only a human can end it
+			cmd = guardrails.Tighten{Requirement: guardrails.Join(s.Requirement, guardrails.Denied(judged.Blocked)), Policy: policy.Version()}
+		case s.Requirement.Covers(judged.Requirement):
+			return nil
+		}
+		x, err := contextOf(ctx, tx, &s, by, cmd)
+		if err != nil {
+			return err
+		}
+		x.Policy = policy.Version()
+		if judged.Blocked == "" {
+			x.Judged = &judged.Requirement
+		}
+		t, err := guardrails.Decide(s.Step, x, cmd)
+		var r *guardrails.Refusal
+		if errors.As(err, &r) {
+			if machine {
+				return nil // it expired meanwhile, or a part of it is still unknown
+			}
+			refused = r
+			return noteRefusal(ctx, tx, &s, r, by.String(), x.Now)
+		}
+		if err != nil {
+			return err
+		}
+		event = t.Event
+		return db.saveTransition(ctx, tx, &s, &t, by.String(), x.Now)
+	})
+	return event, errors.Join(err, refused)
+}
+
+// judgeStep evaluates the policy in force on a step as it was proposed.
+func (db *DB) judgeStep(ctx context.Context, tx pgx.Tx, s *Step) (*guardrails.Policy, guardrails.Outcome, error) {
+	policy, err := db.policyInForce(ctx, tx)
+	if err != nil {
+		return nil, guardrails.Outcome{}, err
+	}
+	var facts []byte
+	if err := tx.QueryRow(ctx, `select facts from recommendation where id = $1`, s.Recommendation).Scan(&facts); err != nil {
+		return nil, guardrails.Outcome{}, err
+	}
+	r, err := pastRecommendation(s.PayloadBytes, facts)
+	if err != nil {
+		return nil, guardrails.Outcome{}, err
+	}
+	j, err := policy.Judge(&r, s.CreatedAt)
+	if err != nil {
+		return policy, guardrails.Outcome{Blocked: err.Error()}, nil //nolint:nilerr // it is the outcome
+	}
+	return policy, guardrails.Outcome{Requirement: j.Requirement}, nil
+}
+
+// pastRecommendation is what policy looked at, as it was recorded.
+func pastRecommendation(payload, facts []byte) (guardrails.Recommendation, error) {
+	var r guardrails.Recommendation
+	var err error
+	if r.Site, r.Action, err = guardrails.ParsePayload(payload); err != nil {
+		return r, err
+	}
+	r.Facts, err = readFacts(facts)
+	return r, err
+}
+
+// PastSteps calls visit with every step that was proposed in [from, to), by time.
+func (db *DB) PastSteps(ctx context.Context, from, to time.Time, visit func(*guardrails.PastStep) error) error {
+	return pgx.BeginTxFunc(ctx, db.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `set local statement_timeout = 0`); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `
+			select s.id, s.created_at, s.value_minor, s.requirement, s.state = 'blocked', s.reason, r.payload, r.facts
+			from step s
+			join recommendation r on r.id = s.recommendation_id
+			where s.created_at >= $1 and s.created_at < $2
+			order by s.created_at, s.id`, from, to)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var p guardrails.PastStep
+			var requirement, payload, facts []byte
+			var blocked bool
+			var reason string
+			if err := rows.Scan(&p.ID, &p.At, &p.Value, &requirement, &blocked, &reason, &payload, &facts); err != nil {
+				return err
+			}
+			if p.Recommendation, err = pastRecommendation(payload, facts); err != nil {
+				return fmt.Errorf("step %s: %w", p.ID, err)
+			}
+			if p.Required.Requirement, err = readRequirement(requirement); err != nil {
+				return fmt.Errorf("step %s: %w", p.ID, err)
+			}
+			if blocked {
+				p.Required.Blocked = reason
+			}
+			if err := visit(&p); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+}
+
+// readFacts reads what writeFacts wrote.
+func readFacts(b []byte) (guardrails.Facts, error) {
+	var f jsonFacts
+	if err := json.Unmarshal(b, &f); err != nil {
+		return guardrails.Facts{}, fmt.Errorf("facts: %w", err)
+	}
+	return guardrails.Facts{
+		ValueMinor: f.ValueMinor, Currency: warehouse.Currency(f.Currency), RecentMinor: f.RecentMinor, VariancePPM: f.VariancePPM,
+		Class: f.Class, Flags: f.Flags, Repeats: f.Repeats, ScorePPM: f.ScorePPM, WithinTol: f.WithinTol, CustomerAgree: f.CustomerAgree,
+	}, nil
+}

@@ -1,0 +1,163 @@
+package triage
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"tallyman/models"
+)
+
+// Model gives texts a label. It is made by [Train] or [ReadModel], never
+// changes, and may be used by many goroutines at once.
+type Model struct {
+	// Labels are the known labels in order.
+	Labels []string
+	// OutOfScope is the label of texts about none of the others, empty if the
+	// examples had none.
+	OutOfScope string
+	// Examples is the number of texts the model was trained on.
+	Examples int
+
+	vocabulary *vocabulary
+	linear     *linear
+	confidence confidence
+	scope      scope
+	thresholds []float64 // least probability a class is given at, else the model abstains
+}
+
+// Choice is a label and its probability.
+type Choice struct {
+	Label string
+	P     float64
+}
+
+// Verdict is what a model says about a text.
+type Verdict struct {
+	// Choice is the likeliest label; P is calibrated: of the verdicts with
+	// P = 0.9, nine in ten are right.
+	Choice
+	// Alternatives are the next likeliest labels, best first.
+	Alternatives []Choice
+	// Stray is how far the text is from everything the model knows: the share
+	// of texts in scope that look more familiar, 0 to 1.
+	Stray float64
+	// Abstain says that the label should not be acted on without a human: P is
+	// below what this label needs, or the text looks out of scope.
+	Abstain bool
+}
+
+const alternatives = 9
+
+// Classify gives the text's label. It never fails: about a text without any
+// known word it abstains.
+func (m *Model) Classify(text string) Verdict {
+	normalized := Normalize(text)
+	s := m.measure(normalized)
+	order := topClasses(s.p, alternatives+1)
+	best := order[0]
+	v := Verdict{Choice: Choice{m.Labels[best], s.p[best]}, Stray: m.scope.share(m.scope.score(s.signals))}
+	for _, c := range order[1:] {
+		v.Alternatives = append(v.Alternatives, Choice{m.Labels[c], s.p[c]})
+	}
+	v.Abstain = v.P < m.thresholds[best] || (v.Stray > strayLimit && v.Label != m.OutOfScope) || s.signals.known == 0
+	return v
+}
+
+// measured is what the model computes of one text.
+type measured struct {
+	p       []float64
+	signals signals
+}
+
+func (m *Model) measure(normalized string) measured {
+	v, known := m.vocabulary.vector(normalized)
+	scores := make([]float32, len(m.Labels))
+	m.linear.scores(v, scores)
+	return measured{m.confidence.probabilities(scores), signalsOf(scores, known, slices.Index(m.Labels, m.OutOfScope))}
+}
+
+// topClasses are the places of the k greatest probabilities, greatest first.
+func topClasses(p []float64, k int) []int {
+	order := make([]int, len(p))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(p[b], p[a]), cmp.Compare(a, b)) })
+	return order[:min(k, len(order))]
+}
+
+// confidence turns scores into probabilities: a softmax at the temperature
+// that suits texts the model was not trained on (Guo et al., ICML 2017), then
+// the greatest is corrected by beta calibration and the others share the rest.
+type confidence struct {
+	sharpness float64 // inverse temperature
+	top       models.Beta
+}
+
+func (c confidence) probabilities(scores []float32) []float64 {
+	p := softmax(scores, c.sharpness)
+	best := 0
+	for i := range p {
+		if p[i] > p[best] {
+			best = i
+		}
+	}
+	was := p[best]
+	now := max(c.top.Probability(logit(was)), 1/float64(len(p)))
+	rest := 0.0
+	if was < 1 {
+		rest = (1 - now) / (1 - was)
+	}
+	for i := range p {
+		p[i] = min(p[i]*rest, now)
+	}
+	p[best] = now
+	return p
+}
+
+func softmax(scores []float32, sharpness float64) []float64 {
+	p := make([]float64, len(scores))
+	greatest, sum := slices.Max(scores), 0.0
+	for i, s := range scores {
+		p[i] = math.Exp(float64(s-greatest) * sharpness)
+		sum += p[i]
+	}
+	for i := range p {
+		p[i] /= sum
+	}
+	return p
+}
+
+func logit(p float64) float32 {
+	p = min(max(p, 1e-7), 1-1e-7)
+	return float32(math.Log(p / (1 - p)))
+}
+
+// fitSharpness finds the inverse temperature of the least log loss, by golden
+// section over its logarithm: the loss is convex in it.
+func fitSharpness(scores [][]float32, labels []int) float64 {
+	loss := func(log float64) float64 {
+		sum := 0.0
+		for i, s := range scores {
+			sum -= math.Log(max(softmax(s, math.Exp(log))[labels[i]], 1e-12))
+		}
+		return sum
+	}
+	const ratio = 0.6180339887498949
+	low, high := math.Log(0.1), math.Log(50)
+	a, b := high-ratio*(high-low), low+ratio*(high-low)
+	fa, fb := loss(a), loss(b)
+	for high-low > 0.01 {
+		if fa < fb {
+			high, b, fb = b, a, fa
+			a = high - ratio*(high-low)
+			fa = loss(a)
+		} else {
+			low, a, fa = a, b, fb
+			b = low + ratio*(high-low)
+			fb = loss(b)
+		}
+	}
+	return math.Exp((low + high) / 2)
+}

@@ -1,0 +1,148 @@
+package triage
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// vector is a sparse vector: values at rising places.
+type vector struct {
+	at    []int32
+	value []float32
+}
+
+func (v vector) len() int { return len(v.at) }
+
+// dot multiplies with a dense vector. Sums run in the order of places, with
+// products rounded before they are added, so that every build gives the same
+// bits.
+func (v vector) dot(dense []float64) float64 {
+	sum := 0.0
+	for i, at := range v.at {
+		sum += float64(float64(v.value[i]) * dense[at])
+	}
+	return sum
+}
+
+// add adds scale times the vector to a dense one.
+func (v vector) add(dense []float64, scale float64) {
+	for i, at := range v.at {
+		dense[at] += float64(float64(v.value[i]) * scale)
+	}
+}
+
+func (v vector) squared() float64 {
+	sum := 0.0
+	for _, x := range v.value {
+		sum += float64(float64(x) * float64(x))
+	}
+	return sum
+}
+
+// gram is what a model knows of one feature.
+type gram struct {
+	text string
+	idf  float32
+}
+
+// vocabulary turns texts into vectors: sublinear term frequency times inverse
+// document frequency, each block of features scaled to the same length.
+type vocabulary struct {
+	grams  []gram // words first, then runs of characters
+	starts [blocks + 1]int32
+	index  [blocks]map[string]int32
+}
+
+// learnVocabulary keeps the n-grams that at least minTexts of the normalised
+// texts contain, and of those the maxGrams most frequent of each block.
+func learnVocabulary(texts []string, minTexts, maxGrams int) *vocabulary {
+	type seen struct{ texts, last int32 }
+	var counts [blocks]map[string]*seen
+	for b := range counts {
+		counts[b] = map[string]*seen{}
+	}
+	for i, text := range texts {
+		id := int32(i) + 1
+		grams(text, func(b block, g string) {
+			s := counts[b][g]
+			if s == nil {
+				s = &seen{}
+				counts[b][g] = s
+			}
+			if s.last != id {
+				s.last = id
+				s.texts++
+			}
+		})
+	}
+	v := &vocabulary{}
+	for b := range counts {
+		kept := make([]string, 0, len(counts[b])/4)
+		for g, s := range counts[b] {
+			if s.texts >= int32(minTexts) {
+				kept = append(kept, g)
+			}
+		}
+		slices.SortFunc(kept, func(x, y string) int {
+			return cmp.Or(cmp.Compare(counts[b][y].texts, counts[b][x].texts), cmp.Compare(x, y))
+		})
+		kept = kept[:min(len(kept), maxGrams)]
+		slices.Sort(kept)
+		for _, g := range kept {
+			idf := math.Log(float64(1+len(texts))/float64(1+counts[b][g].texts)) + 1
+			v.grams = append(v.grams, gram{g, float32(idf)})
+		}
+		v.starts[b+1] = int32(len(v.grams))
+	}
+	v.indexGrams()
+	return v
+}
+
+func (v *vocabulary) indexGrams() {
+	for b := range v.index {
+		v.index[b] = make(map[string]int32, v.starts[b+1]-v.starts[b])
+		for i := v.starts[b]; i < v.starts[b+1]; i++ {
+			v.index[b][v.grams[i].text] = i
+		}
+	}
+}
+
+// vector is the text's vector, of length 1 unless the text has nothing known
+// in one block or both, and the share of its n-grams that are known.
+func (v *vocabulary) vector(normalized string) (vec vector, known float64) {
+	ids, all := make([]int32, 0, 5*len(normalized)), 0
+	grams(normalized, func(b block, g string) {
+		all++
+		if id, ok := v.index[b][g]; ok {
+			ids = append(ids, id)
+		}
+	})
+	known = float64(len(ids)) / float64(max(all, 1))
+	slices.Sort(ids)
+	out := vector{at: ids[:0:len(ids)], value: make([]float32, 0, len(ids))}
+	var squared [blocks]float64
+	for i := 0; i < len(ids); {
+		id, n := ids[i], 0
+		for ; i < len(ids) && ids[i] == id; i++ {
+			n++
+		}
+		x := (1 + math.Log(float64(n))) * float64(v.grams[id].idf)
+		squared[v.blockOf(id)] += x * x
+		out.at, out.value = append(out.at, id), append(out.value, float32(x))
+	}
+	for b := range squared {
+		squared[b] = math.Sqrt(squared[b] * float64(blocks))
+	}
+	for i, id := range out.at {
+		out.value[i] = float32(float64(out.value[i]) / squared[v.blockOf(id)])
+	}
+	return out, known
+}
+
+func (v *vocabulary) blockOf(id int32) block {
+	if id < v.starts[1] {
+		return wordBlock
+	}
+	return charBlock
+}
