@@ -10,11 +10,9 @@
 package audit
 
 import (
-	"bytes"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -62,7 +60,10 @@ func (e *Entry) Body() ([]byte, error) {
 	}
 	b = append(b, `,"facts":{"`...)
 	b = b[:len(b)-1]
-	for _, f := range e.Facts {
+	for i, f := range e.Facts {
+		if slices.ContainsFunc(e.Facts[:i], func(other Fact) bool { return other.Name == f.Name }) {
+			return nil, fmt.Errorf("audit fact %q: it is there twice", f.Name)
+		}
 		if b, err = appendFact(b, f); err != nil {
 			return nil, err
 		}
@@ -86,78 +87,6 @@ func appendFact(b []byte, f Fact) ([]byte, error) {
 
 // Leaf is the hash by which an entry stands in the tree.
 func Leaf(body []byte) Hash { return tlog.RecordHash(body) }
-
-// ParseEntry reads a body. Only what [Entry.Body] writes is accepted.
-func ParseEntry(body []byte) (Entry, error) {
-	var e Entry
-	d := jsontext.NewDecoder(bytes.NewReader(body))
-	depth := 0
-	for {
-		t, err := d.ReadToken()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return Entry{}, fmt.Errorf("audit entry: %w", err)
-		}
-		switch t.Kind() {
-		case '{':
-			depth++
-			continue
-		case '}':
-			depth--
-			continue
-		case '"':
-		default:
-			return Entry{}, fmt.Errorf("audit entry: unexpected %s", t)
-		}
-		name := t.String()
-		if depth == 1 && name == "facts" {
-			continue // its object follows
-		}
-		v, err := d.ReadToken()
-		if err != nil {
-			return Entry{}, fmt.Errorf("audit entry: %w", err)
-		}
-		if depth == 2 {
-			e.Facts = append(e.Facts, Fact{name, v.String()})
-		} else if err := e.set(name, v.String()); err != nil {
-			return Entry{}, fmt.Errorf("audit entry: %s: %w", name, err)
-		}
-	}
-	if again, err := e.Body(); err != nil || !bytes.Equal(again, body) {
-		return Entry{}, errors.New("audit entry: it is not in canonical form")
-	}
-	return e, nil
-}
-
-func (e *Entry) set(name, value string) (err error) {
-	switch name {
-	case "v":
-		if value != "1" {
-			return fmt.Errorf("version %s is not known here", value)
-		}
-	case "stream":
-		e.Stream = value
-	case "seq":
-		e.Seq, err = strconv.Atoi(value)
-	case "prev":
-		var prev []byte
-		if prev, err = hex.DecodeString(value); err == nil && len(prev) != len(e.Prev) {
-			err = errors.New("it is not a hash")
-		}
-		copy(e.Prev[:], prev)
-	case "at":
-		e.At, err = time.Parse(time.RFC3339Nano, value)
-	case "event":
-		e.Event = value
-	case "actor":
-		e.Actor = value
-	default:
-		err = errors.New("it is not known here")
-	}
-	return err
-}
 
 // CheckStream verifies that the bodies are the entries of one stream from its
 // first, each linked to the one before, and returns the leaf of the last.

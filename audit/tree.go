@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -53,50 +54,101 @@ func Grow(size int64, leaves []Hash, r tlog.HashReader) ([]Hash, error) {
 	return grown, nil
 }
 
+// frontier is the right edge of a growing tree: the roots of its complete
+// subtrees, the largest first.
+type frontier struct {
+	size  int64
+	roots []Hash
+}
+
+// add appends a leaf and returns the hashes that are complete with it, in the
+// order in which they are stored. They are valid until the next call.
+func (f *frontier) add(leaf Hash, stored []Hash) []Hash {
+	stored = append(stored, leaf)
+	for n := f.size; n&1 == 1; n >>= 1 {
+		last := len(f.roots) - 1
+		leaf = tlog.NodeHash(f.roots[last], leaf)
+		f.roots = f.roots[:last]
+		stored = append(stored, leaf)
+	}
+	f.roots = append(f.roots, leaf)
+	f.size++
+	return stored
+}
+
+// root is the hash of the whole tree (RFC 6962, section 2.1).
+func (f *frontier) root() Hash {
+	last := len(f.roots) - 1
+	if last < 0 {
+		return sha256.Sum256(nil)
+	}
+	root := f.roots[last]
+	for i := last - 1; i >= 0; i-- {
+		root = tlog.NodeHash(f.roots[i], root)
+	}
+	return root
+}
+
 // Checkpoint says what the whole tree was at a time.
 type Checkpoint struct {
 	Origin string // name of the log
 	Size   int64
 	Root   Hash
 	At     time.Time
+	Keys   []string // verifier keys of everybody who signs it
 }
 
-// text is the checkpoint in the format of C2SP (tlog-checkpoint), with the time
-// as an extension line.
+// text is the checkpoint in the format of C2SP (tlog-checkpoint), with time and
+// keys as extension lines.
 func (c *Checkpoint) text() string {
-	return fmt.Sprintf("%s\n%d\n%s\ntime %s\n", c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]), c.At.UTC().Format(time.RFC3339Nano))
-}
-
-// Sign returns the signed note of a checkpoint.
-func (c *Checkpoint) Sign(signers ...note.Signer) ([]byte, error) {
-	return note.Sign(&note.Note{Text: c.text()}, signers...)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%d\n%s\ntime %s\n", c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]), c.At.UTC().Format(time.RFC3339Nano))
+	for _, k := range c.Keys {
+		fmt.Fprintf(&b, "key %s\n", k)
+	}
+	return b.String()
 }
 
 // OpenCheckpoint verifies a signed checkpoint: one of the verifiers must know
 // its signature.
 func OpenCheckpoint(signed []byte, verifiers note.Verifiers) (Checkpoint, error) {
 	n, err := note.Open(signed, verifiers)
+	var unknown *note.UnverifiedNoteError
+	if errors.As(err, &unknown) {
+		c, err := parseCheckpoint(unknown.Note.Text)
+		if err != nil {
+			return c, err
+		}
+		return c, fmt.Errorf("checkpoint of %d entries: none of its signatures is by a key that is trusted here", c.Size)
+	}
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("checkpoint: %w", err)
 	}
-	lines := strings.Split(n.Text, "\n")
-	if len(lines) != 5 {
-		return Checkpoint{}, errors.New("checkpoint: it does not have four lines")
+	return parseCheckpoint(n.Text)
+}
+
+func parseCheckpoint(text string) (c Checkpoint, err error) {
+	lines := strings.Split(text, "\n")
+	if len(lines) < 5 {
+		return c, errors.New("checkpoint: lines are missing")
 	}
-	c := Checkpoint{Origin: lines[0]}
-	if c.Size, err = strconv.ParseInt(lines[1], 10, 64); err != nil {
-		return Checkpoint{}, fmt.Errorf("checkpoint: size: %w", err)
+	c.Origin = lines[0]
+	if c.Size, err = strconv.ParseInt(lines[1], 10, 64); err != nil || c.Size < 1 {
+		return c, fmt.Errorf("checkpoint: its size %q is not a number of entries", lines[1])
 	}
 	root, err := base64.StdEncoding.DecodeString(lines[2])
 	if err != nil || len(root) != len(c.Root) {
-		return Checkpoint{}, errors.New("checkpoint: its root is not a hash")
+		return c, errors.New("checkpoint: its root is not a hash")
 	}
 	copy(c.Root[:], root)
 	if c.At, err = time.Parse(time.RFC3339Nano, strings.TrimPrefix(lines[3], "time ")); err != nil {
-		return Checkpoint{}, fmt.Errorf("checkpoint: %w", err)
+		return c, fmt.Errorf("checkpoint: %w", err)
 	}
-	if c.text() != n.Text {
-		return Checkpoint{}, errors.New("checkpoint: it is not in canonical form")
+	for _, line := range lines[4 : len(lines)-1] {
+		c.Keys = append(c.Keys, strings.TrimPrefix(line, "key "))
+	}
+	if c.text() != text {
+		return c, errors.New("checkpoint: it is not in canonical form")
 	}
 	return c, nil
 }

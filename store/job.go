@@ -58,6 +58,13 @@ type ExecuteArgs struct {
 // Kind names the job.
 func (ExecuteArgs) Kind() string { return "execute" }
 
+// QueueExecute is the queue of [ExecuteArgs]: what waits for other systems does
+// not keep the rest waiting.
+const QueueExecute = "execute"
+
+// InsertOpts names the queue.
+func (ExecuteArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: QueueExecute} }
+
 // enqueueExecutions wakes the execution of a step when the transaction commits.
 func (db *DB) enqueueExecutions(ctx context.Context, tx pgx.Tx, id guardrails.StepID) error {
 	if _, err := db.jobs.InsertTx(ctx, tx, ExecuteArgs{Step: string(id)}, nil); err != nil {

@@ -26,7 +26,7 @@ func withTwoSupervisors(t *testing.T) []byte {
 	return []byte(strings.Replace(source, test, strings.Replace(test, "supervisor: 1", "supervisor: 2", 1), 1))
 }
 
-func person(t *testing.T, conn *pgx.Conn, email, role string) guardrails.PersonID {
+func holder(t *testing.T, conn *pgx.Conn, email, role string) guardrails.PersonID {
 	t.Helper()
 	var id guardrails.PersonID
 	err := conn.QueryRow(t.Context(), `insert into person (name, email, refs_known) values ($1, $1, true) returning id`, email).Scan(&id)
@@ -40,8 +40,8 @@ func person(t *testing.T, conn *pgx.Conn, email, role string) guardrails.PersonI
 func TestAPolicyIsPutInForceByTwoOthers(t *testing.T) {
 	dsn := storetest.DSN(t)
 	db, conn := open(t, dsn), connect(t, dsn)
-	author := person(t, conn, "author@example.com", "policy_owner")
-	owners := []guardrails.PersonID{person(t, conn, "one@example.com", "policy_owner"), person(t, conn, "two@example.com", "policy_owner")}
+	author := holder(t, conn, "author@example.com", "policy_owner")
+	owners := []guardrails.PersonID{holder(t, conn, "one@example.com", "policy_owner"), holder(t, conn, "two@example.com", "policy_owner")}
 	ticket := propose(t, db)
 	source, now := withTwoSupervisors(t), clockOf(t, conn)
 
@@ -110,8 +110,8 @@ func TestAPolicyIsPutInForceByTwoOthers(t *testing.T) {
 func TestWhoGainsByAPolicyCannotApproveIt(t *testing.T) {
 	dsn := storetest.DSN(t)
 	db, conn := open(t, dsn), connect(t, dsn)
-	person(t, conn, "author@example.com", "auditor")
-	gaining := person(t, conn, "gains@example.com", "policy_owner")
+	holder(t, conn, "author@example.com", "auditor")
+	gaining := holder(t, conn, "gains@example.com", "policy_owner")
 	exec(t, conn, `insert into role_grant (person_id, role, site, unlimited, origin) values ($1, 'ap', '*', true, 'command')`, gaining)
 	source := strings.Replace(string(guardrails.DefaultPolicy().Source), "require: {supervisor: 1}\n    expires_in: 4h\n\n  - id: hold", "require: {supervisor: 1, ap: 1}\n    expires_in: 4h\n\n  - id: hold", 1)
 	source = strings.Replace(source, "rec: {action: verify_load}\n    expect: {require: {supervisor: 1}", "rec: {action: verify_load}\n    expect: {require: {supervisor: 1, ap: 1}", 1)
@@ -139,7 +139,7 @@ func TestOnlyOwnersOfPolicyUnblock(t *testing.T) {
 	if err := db.Rejudge(t.Context(), step.ID, store.By{Person: supervisor(t, conn, "DC-1"), Session: "s"}); err == nil {
 		t.Error("a supervisor unblocks")
 	}
-	owner := store.By{Person: person(t, conn, "owner@example.com", "policy_owner"), Session: "s"}
+	owner := store.By{Person: holder(t, conn, "owner@example.com", "policy_owner"), Session: "s"}
 	if err := db.Rejudge(t.Context(), step.ID, owner); codeOf(err) != guardrails.CodeDenied {
 		t.Errorf("what the policy still denies: %v", err)
 	}

@@ -49,6 +49,7 @@ func (db *DB) saveTransition(ctx context.Context, tx pgx.Tx, was *Step, t *guard
 	if t.Event == guardrails.Authorised {
 		queueExecutions(q, was, now)
 	}
+	queueFollowing(q, was, t, now)
 	prev, err := lastLeaf(ctx, tx, string(s.ID))
 	if err != nil {
 		return err
@@ -81,6 +82,27 @@ func queueExecutions(q *pgx.Batch, s *Step, now time.Time) {
 			from operation
 			where recommendation_id = $6 and n = $2`,
 			s.ID, n, guardrails.IdempotencyKey(s.ID, n, s.Payload, false), s.lane, now, s.Recommendation)
+	}
+}
+
+// queueFollowing cancels the executions of a step that will not be sent, and
+// queues those again that are replayed: the same bytes under the same key.
+func queueFollowing(q *pgx.Batch, was *Step, t *guardrails.Transition, now time.Time) {
+	switch t.Event {
+	case guardrails.WithdrawnBy, guardrails.FoundInvalid:
+		if was.ApprovedAt.IsZero() {
+			return
+		}
+		q.Queue(`
+			update execution
+			set state = 'cancelled', changed_at = $2
+			where step_id = $1 and state = 'queued'`, was.ID, now)
+	case guardrails.Replayed:
+		q.Queue(`
+			update execution
+			set state = 'queued', attempt = 0, next_attempt_at = $2, changed_at = $2
+			where step_id = $1 and state = 'refused' and compensation = $3`, was.ID, now, was.State == guardrails.CompensationFailed)
+	default:
 	}
 }
 

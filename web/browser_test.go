@@ -48,8 +48,8 @@ type tab struct {
 	wrong []string
 }
 
-// browser starts one for the test.
-func browser(t *testing.T) context.Context {
+// chromium starts a browser for the test.
+func chromium(t *testing.T) context.Context {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("needs a browser, which -short leaves out")
@@ -203,7 +203,7 @@ const tooFaint = `(() => {
 })()`
 
 func TestBrowserQueue(t *testing.T) {
-	window := browser(t)
+	window := chromium(t)
 	s := start(t, noon)
 	s.hear("DC-1", "DC-2", "DC-3")
 	s.rank("DC-1", noon.Add(-20*time.Minute), 3, sample())
@@ -222,7 +222,7 @@ func TestBrowserQueue(t *testing.T) {
 }
 
 func TestBrowserBeforeThereIsAnything(t *testing.T) {
-	window := browser(t)
+	window := chromium(t)
 	s := start(t, noon)
 	for _, on := range screens {
 		s.open(window, on).look("nothing", "/queue", "No warehouse has been heard from yet")
@@ -232,7 +232,7 @@ func TestBrowserBeforeThereIsAnything(t *testing.T) {
 // Filters work without a reload, keep the address good for a bookmark and the
 // back button, and come from the keyboard as well.
 func TestBrowserFilters(t *testing.T) {
-	window := browser(t)
+	window := chromium(t)
 	s := start(t, noon)
 	s.hear("DC-1", "DC-2")
 	s.rank("DC-1", noon, 2, sample())
@@ -288,7 +288,7 @@ func (b *tab) choose(picker, value, want, address string) {
 
 // When filtering fails the page says so, whatever it is that fails.
 func TestBrowserSaysThatFilteringFailed(t *testing.T) {
-	window := browser(t)
+	window := chromium(t)
 	s := start(t, noon)
 	s.hear("DC-1")
 	s.rank("DC-1", noon, 1, sample())

@@ -30,18 +30,11 @@ type tabs struct {
 	url string
 }
 
-func chromium(s *site) *tabs {
+func tabsOf(s *site) *tabs {
 	s.t.Helper()
+	ctx := chromium(s.t)
 	served := httptest.NewServer(s.h)
 	s.t.Cleanup(served.Close)
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.WindowSize(1280, 900))
-	ctx, stop := chromedp.NewExecAllocator(s.t.Context(), options...)
-	s.t.Cleanup(stop)
-	ctx, stop = chromedp.NewContext(ctx)
-	s.t.Cleanup(stop)
-	if err := chromedp.Do(ctx); err != nil {
-		s.t.Fatalf("no browser (sh scripts/setup.sh test installs one; -short leaves this test out): %v", err)
-	}
 	return &tabs{s, ctx, served.URL}
 }
 
@@ -141,7 +134,7 @@ func TestInABrowser(t *testing.T) {
 		s.person(login, "DC-1")
 	}
 	s.person("eve", "DC-2")
-	b := chromium(s)
+	b := tabsOf(s)
 	anna, bert, cleo, dora, eve := b.enter("anna"), b.enter("bert"), b.enter("cleo"), b.enter("dora"), b.enter("eve")
 
 	t.Run("two people", func(t *testing.T) {

@@ -63,6 +63,12 @@ func (c *demoCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer closeAll()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	targetEnded, err := c.startTarget(ctx, db)
+	if err != nil {
+		return err
+	}
 	engine, err := c.prepare(ctx, db)
 	if err != nil {
 		return err
@@ -76,6 +82,8 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	}
 	defer func() { _ = os.Remove(ready) }()
 	err = serve(ctx, listener, db, engine, web.Config{}, log)
+	end()
+	err = errors.Join(err, targetEnded())
 	say("stopped; the data is kept in " + c.Dir)
 	return err
 }

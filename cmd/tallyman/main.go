@@ -23,8 +23,12 @@ type program struct {
 	Model    modelCmd    `cmd:"" help:"Models on any table: fit, predict, explain, compare, convert."`
 	Simulate simulateCmd `cmd:"" help:"Write the events of warehouses that never existed."`
 	Key      keyCmd      `cmd:"" help:"API keys."`
-	User     userCmd     `cmd:"" help:"People: who may sign in, and what they may approve."`
 	Policy   policyCmd   `cmd:"" help:"Who must approve what: check, try on history, put in force."`
+	Target   targetCmd   `cmd:"" help:"The systems that carry approved steps out, and one to try with."`
+	Switch   switchCmd   `cmd:"" help:"Keep approved steps from being sent: kill switches and freezes."`
+	Dead     deadCmd     `cmd:"" name:"deadletter" help:"Operations that wait for a human."`
+	Doctor   doctorCmd   `cmd:"" help:"Check every rule that nothing may break on what is recorded."`
+	User     userCmd     `cmd:"" help:"People: who may sign in, and what they may approve."`
 }
 
 const about = `What to count, which inbound load to check twice, and who must say yes.

@@ -58,7 +58,7 @@ func (s *signInSettings) config() (web.Config, error) {
 
 // Help explains the command at length.
 func (*serveCmd) Help() string {
-	return `Runs API, pages and ranking. The WMS posts events to /v1/events and asks for the
+	return `Runs API, pages, ranking and the execution of approved steps. The WMS posts events to /v1/events and asks for the
 risk of a load at /v1/risk-evaluations with an API key ("tallyman key add");
 supervisors sign in and open /queue and /steps ("tallyman user add"). Until the first
 account is made, whoever reaches the address can read /queue. Any number of processes may share one --database-url.`
@@ -88,7 +88,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	return serve(ctx, listener, db, engine, config, log)
 }
 
-// serve answers requests, follows events and ranks until ctx ends, and returns
+// serve answers requests, follows events, ranks and executes until ctx ends, and returns
 // when everything has stopped. That ctx ended is no error, also where it ended
 // while something was still starting.
 func serve(ctx context.Context, listener net.Listener, db *store.DB, engine *scoring.Engine, config web.Config, log *slog.Logger) error {
@@ -129,6 +129,7 @@ func serve(ctx context.Context, listener net.Listener, db *store.DB, engine *sco
 		return nil
 	})
 	group.Go(func() error { return jobs.Work(ctx, db, engine, time.Now, log) })
+	group.Go(func() error { return jobs.Execute(ctx, db, time.Now, log) })
 	err = group.Wait()
 	if interrupted.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil

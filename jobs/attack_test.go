@@ -1,0 +1,664 @@
+package jobs
+
+// The oracle is the journal of a receiver, which says what was really carried
+// out and how often, and the invariants that the database is asked for after
+// every attack. Attempts are made one by one; what would be waited for is made
+// due by the owner of the tables.
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+	"golang.org/x/sync/errgroup"
+
+	"tallyman/guardrails"
+	"tallyman/store"
+	"tallyman/store/storetest"
+	"tallyman/warehouse"
+	"tallyman/webhook"
+)
+
+// world is a database, one target "wms" and the worker that sends to it.
+type world struct {
+	*testing.T
+	db       *store.DB
+	owner    *pgx.Conn
+	sender   *sender
+	receiver *webhook.Receiver
+	mu       sync.Mutex
+	effects  map[string][]string // bodies by key
+}
+
+type option func(*store.Target)
+
+func careless(t *store.Target) { t.Idempotent, t.QueryURL = false, "" }
+
+func newWorld(t *testing.T, options ...option) *world {
+	t.Helper()
+	dsn := storetest.DSN(t)
+	db, err := store.Open(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	owner, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = owner.Close(context.WithoutCancel(t.Context())) })
+	w := &world{T: t, db: db, owner: owner, effects: map[string][]string{}}
+	w.receiver = &webhook.Receiver{Now: time.Now, Journal: func(line []byte) error {
+		var e webhook.Effect
+		if err := json.Unmarshal(line, &e); err != nil {
+			return err
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.effects[e.Key] = append(w.effects[e.Key], string(e.Body))
+		return nil
+	}}
+	server := httptest.NewServer(w.receiver)
+	t.Cleanup(server.Close)
+	target := store.Target{
+		Name: "wms", URL: server.URL, QueryURL: server.URL, Idempotent: true, Private: true,
+		Sites: []warehouse.Site{"*"}, Kinds: []guardrails.Kind{guardrails.KindCountPosition, guardrails.KindInventoryAdjustment},
+	}
+	for _, o := range options {
+		o(&target)
+	}
+	w.receiver.Careless = !target.Idempotent
+	secret, err := db.AddTarget(t.Context(), target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.receiver.Secrets = [][]byte{secret}
+	w.sender = &sender{db: db, out: webhook.NewClient(500 * time.Millisecond), clock: time.Now, log: slog.New(slog.DiscardHandler)}
+	return w
+}
+
+func (w *world) exec(sql string, args ...any) {
+	w.Helper()
+	if _, err := w.owner.Exec(w.Context(), sql, args...); err != nil {
+		w.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func (w *world) fail(texts ...string) {
+	w.Helper()
+	var faults []webhook.Fault
+	for _, text := range texts {
+		f, err := webhook.ParseFault(text)
+		if err != nil {
+			w.Fatal(err)
+		}
+		faults = append(faults, f)
+	}
+	w.receiver.Fail(faults...)
+}
+
+func (w *world) person(role guardrails.Role) store.By {
+	w.Helper()
+	var id guardrails.PersonID
+	err := w.owner.QueryRow(w.Context(), `
+		with p as (insert into person (name, refs_known) values ('p', true) returning id)
+		insert into role_grant (person_id, role, site, unlimited, origin)
+		select id, $1, '*', true, 'command' from p
+		returning person_id`, role).Scan(&id)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return store.By{Person: id, Session: "s", AuthenticatedAt: time.Now().Add(-time.Second)}
+}
+
+func (w *world) propose(a guardrails.Action) store.Step {
+	w.Helper()
+	s, err := w.db.Propose(w.Context(), recommendation(a), store.Source{})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return s
+}
+
+func recommendation(a guardrails.Action) guardrails.Recommendation {
+	return guardrails.Recommendation{
+		Site: "DC-1", Action: a,
+		Parties: []guardrails.Party{{Part: guardrails.Proposer, Ref: "key:k"}, {Part: guardrails.Counter, Ref: "floor-1"}},
+		Facts:   guardrails.Facts{ValueMinor: 1000, Currency: "EUR", VariancePPM: 1000, Class: "B"},
+	}
+}
+
+func count(sku string) guardrails.Action {
+	return &guardrails.CountPosition{Location: "A-1", SKU: warehouse.SKU(sku)}
+}
+
+// approve has as many people approve as the step asks for.
+func (w *world) approve(s store.Step) store.Step {
+	w.Helper()
+	var err error
+	for _, slot := range s.Requirement.Slots {
+		for range slot.Count {
+			s, err = w.db.Decide(w.Context(), s.ID, w.person(slot.Role), guardrails.Approve{Binding: s.Binding, Slot: slot.Role})
+			if err != nil {
+				w.Fatal(err)
+			}
+		}
+	}
+	if s.State != guardrails.Approved {
+		w.Fatalf("step %s is %s: %s", s.ID, s.State, s.Reason)
+	}
+	return s
+}
+
+// work makes one attempt.
+func (w *world) work(s store.Step) error {
+	return w.sender.Work(w.Context(), &river.Job[store.ExecuteArgs]{Args: store.ExecuteArgs{Step: string(s.ID)}, JobRow: &rivertype.JobRow{}})
+}
+
+// run makes attempts until nothing is on its way, at most n.
+func (w *world) run(s store.Step, n int) store.Step {
+	w.Helper()
+	for range n {
+		w.due()
+		if err := w.work(s); err != nil {
+			w.Fatal(err)
+		}
+		w.sender.breakers = webhook.Breakers{}
+	}
+	return w.step(s)
+}
+
+func (w *world) due() {
+	w.Helper()
+	w.exec(`update execution set next_attempt_at = clock_timestamp() where state in ('queued', 'unknown')`)
+}
+
+// crash makes a worker claim and never report, and time pass.
+func (w *world) crash(s store.Step) store.Execution {
+	w.Helper()
+	e, err := w.db.ClaimExecution(w.Context(), s.ID, "dead")
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.exec(`update execution set changed_at = changed_at - interval '10 minutes' where state = 'sending'`)
+	return e
+}
+
+func (w *world) reconcile() {
+	w.Helper()
+	if _, err := w.db.ReconcileExecutions(w.Context()); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) step(s store.Step) store.Step {
+	w.Helper()
+	s, err := w.db.Step(w.Context(), s.ID)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return s
+}
+
+// ends asserts the state of a step, how often its operation was carried out, and
+// every invariant.
+func (w *world) ends(s store.Step, want guardrails.State, effects int) {
+	w.Helper()
+	s = w.step(s)
+	key := guardrails.IdempotencyKey(s.ID, 0, s.Payload, false)
+	w.mu.Lock()
+	got := len(w.effects[key])
+	w.mu.Unlock()
+	if s.State != want || got != effects {
+		w.Errorf("the step is %s (%s) and was carried out %d times; want %s and %d", s.State, s.Reason, got, want, effects)
+	}
+	w.sound()
+}
+
+func (w *world) sound() {
+	w.Helper()
+	found, err := w.db.Invariants(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, v := range found {
+		w.Errorf("%s is broken (%s): %s", v.Invariant, v.Means, v.Row)
+	}
+}
+
+func codeOf(err error) guardrails.Code {
+	var r *guardrails.Refusal
+	if errors.As(err, &r) {
+		return r.Code
+	}
+	return ""
+}
+
+func TestAttack(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		attack  func(*world)
+		options []option
+	}{
+		{"18 the target applies, then times out", attackTimeout, nil},
+		{"19 a target that repeats what it is sent answers 500 after applying", attackCareless, []option{careless}},
+		{"21 the job is run again after success", attackRerun, nil},
+		{"22 the job is lost", attackLostJob, nil},
+		{"23 two workers hold one execution", attackTwoWorkers, nil},
+		{"24 expiry while an approval waits for the lock", attackExpiry, nil},
+		{"25 the host's clock is two hours off", attackClock, nil},
+		{"35 the model was withdrawn", attackModel, nil},
+		{"36 another artifact under the same name", attackArtifact, nil},
+		{"47 the second operation fails for good and the first is taken back", attackCompensation, nil},
+		{"47 and cannot be taken back", attackCompensationFails, nil},
+		{"48 withdrawal races the claim", attackWithdraw, nil},
+		{"49 a kill switch is on, or the calendar closed", attackSwitch, nil},
+		{"50 every way to fail", attackFaults, nil},
+		{"the book moved since it was counted", attackMoved, nil},
+		{"a signature that is not accepted pauses the target", attackPaused, nil},
+		{"given up, and replayed under the same key", attackReplay, nil},
+		{"what is earlier in the lane goes first", attackLane, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) { tt.attack(newWorld(t, tt.options...)) })
+	}
+}
+
+func attackTimeout(w *world) {
+	w.fail("timeout-after-apply:x1")
+	s := w.approve(w.propose(count("S")))
+	if s = w.run(s, 1); s.State != guardrails.Unknown {
+		w.Errorf("after the timeout the step is %s", s.State)
+	}
+	w.sound()
+	w.run(s, 1)
+	w.ends(s, guardrails.Succeeded, 1)
+}
+
+func attackCareless(w *world) {
+	w.fail("500-after-apply:x1")
+	s := w.approve(w.propose(count("S")))
+	w.run(s, 3)
+	w.reconcile()
+	w.ends(s, guardrails.Unknown, 1)
+	letters, err := w.db.DeadLetters(w.Context(), time.Time{}, 10)
+	if err != nil || len(letters) != 1 || letters[0].State != guardrails.Uncertain {
+		w.Errorf("nobody is told: %+v, %v", letters, err)
+	}
+	if err := w.db.ReportByHand(w.Context(), s.ID, store.By{Machine: "llm"}, true, "sure"); codeOf(err) != guardrails.CodeInactive {
+		w.Errorf("a machine said what became of it: %v", err)
+	}
+	if err := w.db.ReportByHand(w.Context(), s.ID, w.person("visitor"), true, "sure"); codeOf(err) != guardrails.CodeRoleMissing {
+		w.Errorf("anybody said what became of it: %v", err)
+	}
+	if err := w.db.ReportByHand(w.Context(), s.ID, w.person(s.Requirement.Slots[0].Role), true, "seen in the ERP"); err != nil {
+		w.Error(err)
+	}
+	w.ends(s, guardrails.Succeeded, 1)
+}
+
+func attackRerun(w *world) {
+	s := w.approve(w.propose(count("S")))
+	w.run(s, 1)
+	w.ends(s, guardrails.Succeeded, 1)
+	w.run(s, 3)
+	w.ends(s, guardrails.Succeeded, 1)
+}
+
+func attackLostJob(w *world) {
+	s := w.approve(w.propose(count("S")))
+	jobs := func() (n int) {
+		if err := w.owner.QueryRow(w.Context(), `select count(*) from river_job where kind = 'execute' and state = 'available'`).Scan(&n); err != nil {
+			w.Fatal(err)
+		}
+		return n
+	}
+	for _, loss := range []string{
+		`delete from river_job where kind = 'execute'`,
+		`update river_job set state = 'discarded', finalized_at = now() where kind = 'execute'`,
+		`update river_job set state = 'running', finalized_at = null, attempted_at = now() - interval '1 hour' where kind = 'execute'`,
+	} {
+		w.exec(loss)
+		w.exec(`update execution set next_attempt_at = clock_timestamp() - interval '30 seconds'`)
+		w.reconcile()
+		if n := jobs(); n != 1 {
+			w.Errorf("after %q there are %d jobs", loss, n)
+		}
+		w.reconcile()
+		if n := jobs(); n != 1 {
+			w.Errorf("a second look made %d jobs of one", n)
+		}
+	}
+	w.run(s, 1)
+	w.ends(s, guardrails.Succeeded, 1)
+}
+
+func attackTwoWorkers(w *world) {
+	s := w.approve(w.propose(count("S")))
+	first := w.crash(s)
+	w.reconcile() // takes the first for dead
+	w.due()
+	if err := w.work(s); err != nil { // asks: never applied
+		w.Fatal(err)
+	}
+	w.due()
+	second, err := w.db.ClaimExecution(w.Context(), s.ID, "second")
+	if err != nil || second.Epoch <= first.Epoch || second.Key != first.Key {
+		w.Fatalf("claimed %+v after %+v: %v", second, first, err)
+	}
+	if err := w.db.SettleExecution(w.Context(), first, store.Report{Outcome: store.ReportRefused, Detail: "late"}, "first"); !errors.Is(err, store.ErrFenced) {
+		w.Errorf("the older claim wrote a result: %v", err)
+	}
+	target, secrets, err := w.db.Target(w.Context(), "wms")
+	if err != nil {
+		w.Fatal(err)
+	}
+	m := &webhook.Message{URL: target.URL, Key: second.Key, Body: second.Body, Secrets: secrets, Private: true}
+	for range 2 { // both send
+		w.sender.out.Deliver(w.Context(), m, time.Now())
+	}
+	if err := w.db.SettleExecution(w.Context(), second, store.Report{Outcome: store.ReportApplied}, "second"); err != nil {
+		w.Error(err)
+	}
+	w.ends(s, guardrails.Succeeded, 1)
+}
+
+func attackExpiry(w *world) {
+	s := w.propose(count("S"))
+	by := w.person(s.Requirement.Slots[0].Role)
+	w.exec(`alter table step disable trigger step_change`)
+	w.exec(`alter table step disable trigger step_audited`)
+	w.exec(`update step set expires_at = clock_timestamp() + interval '300 milliseconds' where id = $1`, s.ID)
+	w.exec(`alter table step enable trigger step_change`)
+	w.exec(`alter table step enable trigger step_audited`)
+	tx, err := w.owner.Begin(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	if _, err := tx.Exec(w.Context(), `select from step where id = $1 for update`, s.ID); err != nil {
+		w.Fatal(err)
+	}
+	refused := make(chan error, 1)
+	go func() {
+		_, err := w.db.Decide(w.Context(), s.ID, by, guardrails.Approve{Binding: s.Binding})
+		refused <- err
+	}()
+	// Until the approval waits and the step has expired.
+	if _, err := tx.Exec(w.Context(), `
+		do $$ begin
+			while not exists (select from pg_locks where not granted)
+				or (select expires_at > clock_timestamp() from step) loop
+				perform pg_sleep(0.01);
+			end loop;
+		end $$`); err != nil {
+		w.Fatal(err)
+	}
+	if err := tx.Commit(w.Context()); err != nil {
+		w.Fatal(err)
+	}
+	if err := <-refused; codeOf(err) != guardrails.CodeExpired {
+		w.Errorf("approved late: %v", err)
+	}
+	if n, err := w.db.ExpireDue(w.Context()); n != 1 || err != nil {
+		w.Errorf("%d steps expired, %v", n, err)
+	}
+	w.ends(s, guardrails.Expired, 0)
+}
+
+func attackClock(w *world) {
+	w.sender.clock = func() time.Time { return time.Now().Add(2 * time.Hour) }
+	s := w.approve(w.propose(count("S")))
+	w.run(s, 1)
+	w.ends(s, guardrails.Executing, 0) // the target accepts no such signature
+	w.sender.clock = time.Now
+	if n, err := w.db.ResumeTarget(w.Context(), "wms"); n != 1 || err != nil {
+		w.Errorf("%d steps wait, %v", n, err)
+	}
+	w.run(s, 1)
+	w.ends(s, guardrails.Succeeded, 1)
+}
+
+// modelled is a step that a champion proposed.
+func (w *world) modelled() (store.Step, store.ModelID) {
+	w.Helper()
+	id, err := w.db.SaveModel(w.Context(), store.Model{
+		Subject: "position", Outcome: "variance", SchemaHash: "h", Params: json.RawMessage(`{}`), Metrics: json.RawMessage(`{}`),
+	}, []byte("trees"))
+	if err == nil {
+		err = w.db.Promote(w.Context(), id)
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+	var hash []byte
+	if err := w.owner.QueryRow(w.Context(), `select artifact_hash from model where id = $1`, id).Scan(&hash); err != nil {
+		w.Fatal(err)
+	}
+	r := recommendation(count("S"))
+	r.Evidence = guardrails.Evidence{Body: []byte(`{}`), Model: int64(id), Artifact: guardrails.Hash(hash), ScoredAt: time.Now()}
+	s, err := w.db.Propose(w.Context(), r, store.Source{})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return s, id
+}
+
+func attackModel(w *world) {
+	s, id := w.modelled()
+	w.approve(s)
+	w.exec(`update model set state = 'retired' where id = $1`, id)
+	w.run(s, 2)
+	w.ends(s, guardrails.Invalidated, 0)
+}
+
+func attackArtifact(w *world) {
+	s, id := w.modelled()
+	w.approve(s)
+	w.exec(`update model set artifact = 'other trees' where id = $1`, id)
+	w.run(s, 2)
+	w.ends(s, guardrails.Invalidated, 0)
+}
+
+// chained gives a step three operations, of which the second is refused.
+func (w *world) chained() store.Step {
+	w.Helper()
+	refuses := httptest.NewServer(&webhook.Receiver{Now: time.Now, Journal: func([]byte) error { return nil }})
+	w.Cleanup(refuses.Close)
+	s := w.propose(count("S"))
+	w.exec(`delete from operation where recommendation_id = $1`, s.Recommendation)
+	for n, target := range []string{"wms", "erp", "tms"} {
+		w.exec(`insert into operation (recommendation_id, n, target, body, compensate) values ($1, $2, $3, $4, $5)`,
+			s.Recommendation, n, target, fmt.Appendf(nil, `{"do":%d}`, n), fmt.Appendf(nil, `{"undo":%d}`, n))
+	}
+	for _, name := range []string{"erp", "tms"} {
+		url := strings.Replace(refuses.URL, "http:", "ftp:", 1) // no attempt can be made
+		if _, err := w.db.AddTarget(w.Context(), store.Target{
+			Name: name, URL: refuses.URL, Idempotent: true, Private: true, Sites: []warehouse.Site{"-"}, Kinds: []guardrails.Kind{guardrails.KindVerifyLoad},
+		}); err != nil {
+			w.Fatal(err, url)
+		}
+	}
+	w.exec(`update target set allow_private = false where name = 'erp'`) // refused at the dial
+	return w.approve(s)
+}
+
+func (w *world) counted(s store.Step, operation int, compensation bool) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.effects[guardrails.IdempotencyKey(s.ID, operation, s.Payload, compensation)])
+}
+
+func attackCompensation(w *world) {
+	s := w.chained()
+	if s = w.run(s, 2); s.State != guardrails.Compensating {
+		w.Fatalf("the step is %s: %s", s.State, s.Reason)
+	}
+	w.fail("503:x2")
+	w.run(s, 3)
+	w.ends(s, guardrails.Compensated, 1)
+	if w.counted(s, 0, true) != 1 {
+		w.Error("the first operation was not taken back once")
+	}
+	all, err := w.db.Executions(w.Context(), s.ID)
+	if err != nil || all[2].State != guardrails.Cancelled || all[2].Attempt != 0 {
+		w.Errorf("the third operation: %+v, %v", all, err)
+	}
+}
+
+func attackCompensationFails(w *world) {
+	s := w.chained()
+	w.run(s, 2)
+	w.fail("409")
+	w.run(s, 1)
+	w.ends(s, guardrails.CompensationFailed, 1)
+	letters, err := w.db.DeadLetters(w.Context(), time.Time{}, 10)
+	if err != nil || len(letters) != 1 {
+		w.Errorf("nobody is told: %+v, %v", letters, err)
+	}
+	w.fail()
+	if _, err := w.db.Decide(w.Context(), s.ID, w.person(s.Requirement.Slots[0].Role), guardrails.Replay{Reason: "unlocked"}); err != nil {
+		w.Fatal(err)
+	}
+	w.run(s, 1)
+	w.ends(s, guardrails.Compensated, 1)
+}
+
+func attackWithdraw(w *world) {
+	for i := range 8 {
+		s := w.approve(w.propose(count(fmt.Sprint("S", i))))
+		by := w.person(s.Requirement.Slots[0].Role)
+		var claimed, withdrawn error
+		var both errgroup.Group
+		both.Go(func() error { _, claimed = w.db.ClaimExecution(w.Context(), s.ID, "w"); return nil })
+		both.Go(func() error {
+			_, withdrawn = w.db.Decide(w.Context(), s.ID, by, guardrails.Withdraw{Reason: "no"})
+			return nil
+		})
+		_ = both.Wait()
+		if (claimed == nil) == (withdrawn == nil) {
+			w.Errorf("claim: %v; withdrawal: %v", claimed, withdrawn)
+		}
+		want := guardrails.Executing
+		if withdrawn == nil {
+			want = guardrails.Withdrawn
+			if err := w.work(s); err != nil {
+				w.Error(err)
+			}
+		}
+		w.ends(s, want, 0)
+	}
+}
+
+func attackSwitch(w *world) {
+	id, err := w.db.ThrowSwitch(w.Context(), guardrails.Switch{Target: "wms", Reason: "the WMS is moved"})
+	if err != nil {
+		w.Fatal(err)
+	}
+	freeze, err := w.db.AddFreeze(w.Context(), guardrails.Freeze{
+		Site: "DC-1", Begin: time.Now().Add(-time.Hour), End: time.Now().Add(time.Hour), Reason: "physical inventory",
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	s := w.approve(w.propose(count("S"))) // may be recorded
+	for _, lift := range []func() error{
+		func() error { return w.db.LiftSwitch(w.Context(), id) },
+		func() error { return w.db.LiftFreeze(w.Context(), freeze) },
+	} {
+		var snoozed *river.JobSnoozeError
+		if err := w.work(s); !errors.As(err, &snoozed) {
+			w.Errorf("sent, or given up: %v", err)
+		}
+		w.ends(s, guardrails.Approved, 0)
+		if err := lift(); err != nil {
+			w.Fatal(err)
+		}
+	}
+	w.run(s, 1)
+	w.ends(s, guardrails.Succeeded, 1)
+}
+
+func attackFaults(w *world) {
+	for _, fault := range webhook.Faults {
+		w.fail(fault + ":x1")
+		s := w.approve(w.propose(count("S-" + fault)))
+		w.run(s, 1)
+		switch fault {
+		case "409":
+			w.ends(s, guardrails.Failed, 0)
+			continue
+		case "401":
+			if _, err := w.db.ResumeTarget(w.Context(), "wms"); err != nil {
+				w.Fatal(err)
+			}
+		}
+		w.run(s, 3)
+		w.ends(s, guardrails.Succeeded, 1)
+	}
+}
+
+func attackMoved(w *world) {
+	s := w.approve(w.propose(&guardrails.InventoryAdjustment{Location: "A-1", SKU: "S", Book: 10_000, Counted: 9_000, Reason: "counted"}))
+	_, err := w.db.Ingest(w.Context(), []warehouse.Event{{
+		Source: "wms", ID: "e", Type: warehouse.Pick, Site: "DC-1", SKU: "S", From: "A-1", Qty: warehouse.Some(warehouse.Unit), OccurredAt: time.Now().UTC().Truncate(time.Microsecond),
+	}})
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.run(s, 1)
+	w.ends(s, guardrails.Invalidated, 0)
+}
+
+func attackPaused(w *world) {
+	w.fail("401:x1")
+	s := w.approve(w.propose(count("S")))
+	w.run(s, 1)
+	var snoozed *river.JobSnoozeError
+	w.due()
+	if err := w.work(s); !errors.As(err, &snoozed) {
+		w.Errorf("a paused target was sent to: %v", err)
+	}
+	all, err := w.db.Executions(w.Context(), s.ID)
+	if err != nil || all[0].Attempt != 0 {
+		w.Errorf("the attempt counts: %+v, %v", all, err)
+	}
+	w.ends(s, guardrails.Executing, 0)
+}
+
+func attackReplay(w *world) {
+	w.fail("503")
+	s := w.approve(w.propose(count("S")))
+	w.run(s, guardrails.MaxAttempts)
+	w.ends(s, guardrails.Failed, 0)
+	w.run(s, 2)
+	w.ends(s, guardrails.Failed, 0)
+	w.fail()
+	if _, err := w.db.Decide(w.Context(), s.ID, store.By{Machine: "job"}, guardrails.Replay{Reason: "again"}); codeOf(err) != guardrails.CodeMachine {
+		w.Errorf("a machine replayed: %v", err)
+	}
+	if _, err := w.db.Decide(w.Context(), s.ID, w.person(s.Requirement.Slots[0].Role), guardrails.Replay{Reason: "it is up again"}); err != nil {
+		w.Fatal(err)
+	}
+	w.run(s, 1)
+	w.ends(s, guardrails.Succeeded, 1)
+}
+
+func attackLane(w *world) {
+	first := w.approve(w.propose(count("S")))
+	second := w.approve(w.propose(&guardrails.InventoryAdjustment{Location: "A-1", SKU: "S", Book: 10_000, Counted: 9_000, Reason: "counted"}))
+	w.run(second, 1)
+	w.ends(second, guardrails.Approved, 0)
+	w.run(first, 1)
+	w.run(second, 1)
+	w.ends(first, guardrails.Succeeded, 1)
+	w.ends(second, guardrails.Succeeded, 1)
+}

@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Violation is a row that breaks an invariant.
+type Violation struct {
+	Invariant string // "I1" to "I16"
+	Means     string // what must hold
+	Row       string // that does not
+}
+
+// invariants are asserted on what is recorded. Each query returns the rows that
+// break it. I7, that a target applies a key once, can only be counted at the
+// target; here it is that no key was confirmed twice. I10 to I12 are held by
+// triggers on every change; here it is what they leave behind that is looked at.
+var invariants = []struct{ name, means, query string }{
+	{"I1", "an execution has a quorum of different humans on the binding in force", `
+		select e.id::text
+		from execution e
+		join step s on s.id = e.step_id
+		where s.approved_at is null or humans(s.requirement) < 1
+			or s.break_glass and not exists (
+				select from decision d
+				where d.step_id = s.id and d.binding = s.binding and d.verdict = 'approve' and d.incident is not null)
+			or not s.break_glass and exists (
+				select from jsonb_array_elements(s.requirement -> 'slots') needed
+				where (needed ->> 'count')::int > (
+					select count(distinct d.person_id)
+					from decision d
+					where d.step_id = s.id and d.binding = s.binding and d.verdict = 'approve' and d.slot = needed ->> 'role'))`},
+	{"I2", "who authorised a step did so for its binding", `
+		select s.id
+		from step s
+		where s.approved_at is not null and not exists (
+			select from decision d where d.step_id = s.id and d.binding = s.binding and d.verdict = 'approve')`},
+	{"I3", "no party to a step approved it, nor anybody for them", `
+		select d.id::text
+		from decision d
+		join step s on s.id = d.step_id
+		join recommendation r on r.id = s.recommendation_id
+		cross join jsonb_array_elements(r.parties) party
+		where d.verdict = 'approve' and d.binding = s.binding
+			and (party ->> 'part' = 'proposer' or s.requirement -> 'excludes' ? (party ->> 'part'))
+			and (party ->> 'person')::bigint in (d.person_id, d.on_behalf_of)`},
+	{"I4", "one human decides once on one binding, also through others", `
+		select step_id
+		from (
+			select d.step_id, d.binding, human
+			from decision d, unnest(array[d.person_id, d.on_behalf_of]) human
+			where human is not null) x
+		group by step_id, binding, human
+		having count(*) > 1`},
+	{"I5", "an action on a subject has one live step", `
+		select min(id)
+		from step
+		where ` + liveStates + `
+		group by action, site, subject
+		having count(*) > 1`},
+	{"I6", "an operation has one execution, with a key of its own", `
+		select min(step_id)
+		from execution
+		group by step_id, operation, compensation
+		having count(*) > 1
+		union all
+		select min(step_id)
+		from execution
+		group by idempotency_key
+		having count(*) > 1`},
+	{"I7", "an operation is confirmed once", `
+		select execution_id::text
+		from execution_attempt
+		where outcome = 'applied'
+		group by execution_id
+		having count(*) > 1`},
+	{"I8", "every change of a step has its audit entry, without a gap", `
+		select s.id
+		from step s
+		left join lateral (select count(*) as n, max(seq) as last from audit_entry a where a.stream = s.id) a on true
+		where s.audited <> a.n or s.audited <> coalesce(a.last, 0) or s.audited > 0 and s.audited < s.version - 1`},
+	{"I9", "what is approved is queued, and sent or looked at within a minute", `
+		select s.id
+		from step s
+		where s.state in ('approved', 'executing') and not exists (select from execution e where e.step_id = s.id)
+		union all
+		select e.step_id
+		from execution e
+		join step s on s.id = e.step_id
+		left join target t on t.name = e.target
+		where s.state in ` + sendingStates + ` and t.paused_at is null and e.next_attempt_at < clock_timestamp() - interval '1 minute'
+			and e.changed_at < clock_timestamp() - interval '1 minute'
+			and (e.state = 'queued' or e.state = 'sending' and e.target <> 'manual' or e.state = 'unknown' and t.query_url is not null)
+			and not exists (
+				select from river_job j
+				where j.kind = 'execute' and j.args @> jsonb_build_object('step', e.step_id)
+					and j.state in ('available', 'pending', 'scheduled', 'retryable', 'running'))`},
+	{"I10", "nothing is on its way for a step that is over", `
+		select e.id::text
+		from execution e
+		join step s on s.id = e.step_id
+		where e.state in ('queued', 'sending', 'unknown')
+			and s.state in ('succeeded', 'compensated', 'rejected', 'withdrawn', 'expired', 'superseded', 'invalidated')`},
+	{"I11", "every transition raised the version by one", `
+		select id
+		from step
+		where version < 1 or audited > version`},
+	{"I12", "a step that can be approved asks for a human", `
+		select id
+		from step
+		where humans(requirement) < 1 and state not in ('blocked', 'withdrawn', 'expired', 'superseded')`},
+	{"I13", "who decided is a human", `
+		select d.id::text
+		from decision d
+		left join person p on p.id = d.person_id
+		where p.id is null or d.session = ''`},
+	{"I14", "nobody approved more in a day than a limit that they had", `
+		select d.id::text
+		from decision d
+		join step s on s.id = d.step_id
+		where d.verdict = 'approve' and not exists (
+			select from role_grant g
+			where g.person_id = coalesce(d.on_behalf_of, d.person_id) and g.role = d.slot and (g.site = s.site or g.site = '*')
+				and (g.unlimited or g.daily_minor >= (
+					select sum(t.value_minor::numeric)
+					from decision b
+					join step t on t.id = b.step_id and t.binding = b.binding
+					where coalesce(b.on_behalf_of, b.person_id) = g.person_id and b.verdict = 'approve'
+						and b.decided_at > d.decided_at - interval '24 hours' and b.decided_at <= d.decided_at)))`},
+	{"I15", "nothing was sent for a step after it was taken back", `
+		select e.id::text
+		from execution e
+		join step s on s.id = e.step_id
+		join execution_attempt a on a.execution_id = e.id
+		where s.state in ('withdrawn', 'invalidated') and a.sent_at > s.changed_at
+		union all
+		select s.id
+		from step s
+		where s.approved_at >= s.expires_at`},
+	{"I16", "what is sent is what was approved, to the byte", `
+		select e.id::text
+		from execution e
+		join step s on s.id = e.step_id
+		join recommendation r on r.id = s.recommendation_id
+		left join operation o on o.recommendation_id = r.id and o.n = e.operation
+		where o.n is null or e.target <> o.target or e.body is distinct from case when e.compensation then o.compensate else o.body end
+			or s.payload_hash <> sha256(convert_to('tallyman/rec/v1', 'UTF8') || '\x00'::bytea || r.payload)`},
+}
+
+// Invariants returns what in the database breaks a rule that nothing may break.
+// On a sound system there is nothing.
+func (db *DB) Invariants(ctx context.Context) ([]Violation, error) {
+	var found []Violation
+	err := pgx.BeginTxFunc(ctx, db.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `set local statement_timeout = 0`); err != nil {
+			return err
+		}
+		for _, i := range invariants {
+			rows, _ := tx.Query(ctx, i.query)
+			broken, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			if err != nil {
+				return fmt.Errorf("%s: %w", i.name, err)
+			}
+			for _, row := range broken {
+				found = append(found, Violation{Invariant: i.name, Means: i.means, Row: row})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("invariants: %w", err)
+	}
+	return found, nil
+}

@@ -1,0 +1,186 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"tallyman/guardrails"
+)
+
+// Lease is how long a worker may take from its claim to its report. After that
+// it is taken for dead. It must be longer than an attempt.
+const Lease = 20 * time.Second
+
+// batchOf bounds what one round of upkeep takes on.
+const batchOf = 200
+
+// ReconcileExecutions puts right what crashes leave: claims whose worker did not
+// report, and operations that are due and for which no job waits. Jobs are
+// wake-ups, so that any that River lost or gave up are simply made anew. It
+// returns how many steps it touched.
+func (db *DB) ReconcileExecutions(ctx context.Context) (int, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select `+executionColumns+`
+		from execution e
+		where state = 'sending' and target <> 'manual' and changed_at < clock_timestamp() - $1::interval
+		order by id
+		limit $2`, Lease, batchOf)
+	abandoned, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Execution])
+	if err != nil {
+		return 0, fmt.Errorf("abandoned executions: %w", err)
+	}
+	for _, e := range abandoned {
+		r := Report{Outcome: ReportUnknown, Detail: "the worker did not report; it may have been sent"}
+		if e.Target == guardrails.TargetInternal {
+			r.Outcome = ReportRetry
+		}
+		if r, err = db.AmbiguityOf(ctx, e.Target, r); err != nil {
+			return 0, err
+		}
+		if err := db.SettleExecution(ctx, e, r, "reconciler"); err != nil && !errors.Is(err, ErrFenced) {
+			return 0, err
+		}
+	}
+	woken, err := db.wakeForgotten(ctx)
+	return len(abandoned) + woken, err
+}
+
+// AmbiguityOf turns a report that nobody can make sure of into another attempt,
+// where the target applies a key once and cannot be asked.
+func (db *DB) AmbiguityOf(ctx context.Context, target string, r Report) (Report, error) {
+	if r.Outcome != ReportUnknown {
+		return r, nil
+	}
+	var again bool
+	err := db.pool.QueryRow(ctx, `select idempotent and query_url is null from target where name = $1`, target).Scan(&again)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return r, fmt.Errorf("target %s: %w", target, err)
+	}
+	if again {
+		r.Outcome = ReportRetry
+	}
+	return r, nil
+}
+
+func (db *DB) wakeForgotten(ctx context.Context) (int, error) {
+	var forgotten []guardrails.StepID
+	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		var alone bool
+		if err := tx.QueryRow(ctx, `select pg_try_advisory_xact_lock(hashtext('reconcile'))`).Scan(&alone); err != nil || !alone {
+			return err
+		}
+		rows, _ := tx.Query(ctx, `
+			select distinct e.step_id
+			from execution e
+			join step s on s.id = e.step_id
+			left join target t on t.name = e.target
+			where e.state in ('queued', 'unknown') and e.next_attempt_at < clock_timestamp() - interval '5 seconds'
+				and s.state in `+sendingStates+` and t.paused_at is null
+				and (e.state = 'queued' or t.query_url is not null)
+				and not exists (
+					select from river_job j
+					where j.kind = 'execute' and j.args @> jsonb_build_object('step', e.step_id)
+						and (j.state in ('available', 'pending', 'scheduled', 'retryable')
+							or j.state = 'running' and j.attempted_at > clock_timestamp() - $2::interval))
+			limit $1`, batchOf, Lease)
+		var err error
+		if forgotten, err = pgx.CollectRows(rows, pgx.RowTo[guardrails.StepID]); err != nil {
+			return err
+		}
+		for _, id := range forgotten {
+			if err := db.enqueueExecutions(ctx, tx, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("forgotten executions: %w", err)
+	}
+	return len(forgotten), nil
+}
+
+// ExpireDue ends the steps that nobody decided in time. What goes on regardless,
+// such as a hold, is proposed anew and escalated: silence is neither consent nor
+// an end to it.
+func (db *DB) ExpireDue(ctx context.Context) (int, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select id
+		from step
+		where state in ('blocked', 'pending', 'changes_requested') and expires_at <= clock_timestamp()
+		order by expires_at, id
+		limit $1`, batchOf)
+	due, err := pgx.CollectRows(rows, pgx.RowTo[guardrails.StepID])
+	if err != nil {
+		return 0, fmt.Errorf("steps that are due: %w", err)
+	}
+	n := 0
+	for _, id := range due {
+		s, err := db.Decide(ctx, id, By{Machine: "clock"}, guardrails.Expire{})
+		if ignorable(err) {
+			continue
+		}
+		if err != nil {
+			return n, err
+		}
+		n++
+		if s.Kind.Reproposed() {
+			if err := db.proposeAgain(ctx, &s); err != nil {
+				return n, err
+			}
+		}
+	}
+	return n, nil
+}
+
+// proposeAgain makes a step out of one that expired, with everything that it
+// rested on, and escalates it. A crash before it leaves the expired step, which
+// whoever proposed it proposes again.
+func (db *DB) proposeAgain(ctx context.Context, s *Step) error {
+	r, err := recordedRecommendation(ctx, db.pool, s)
+	if err != nil {
+		return err
+	}
+	again, err := db.Propose(ctx, *r, Source{})
+	if errors.Is(err, ErrStepLive) {
+		return nil
+	}
+	if err == nil && again.State == guardrails.Pending {
+		_, err = db.Decide(ctx, again.ID, By{Machine: "clock"}, guardrails.Escalate{})
+	}
+	return err
+}
+
+// EscalateDue calls for more attention to steps at a quarter, half and three
+// quarters of their life. Proposals of a ranking that nobody took up are left
+// alone: the next ranking replaces them.
+func (db *DB) EscalateDue(ctx context.Context) (int, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select s.id
+		from step s
+		join recommendation r on r.id = s.recommendation_id
+		where s.state = 'pending' and s.expires_at > clock_timestamp() and (s.touched_at is not null or r.ranking_id is null)
+			and s.escalation < floor(4 * extract(epoch from clock_timestamp() - s.created_at) / extract(epoch from s.expires_at - s.created_at))
+		order by s.expires_at, s.id
+		limit $1`, batchOf)
+	due, err := pgx.CollectRows(rows, pgx.RowTo[guardrails.StepID])
+	if err != nil {
+		return 0, fmt.Errorf("steps to escalate: %w", err)
+	}
+	for _, id := range due {
+		if _, err := db.Decide(ctx, id, By{Machine: "clock"}, guardrails.Escalate{}); err != nil && !ignorable(err) {
+			return 0, err
+		}
+	}
+	return len(due), nil
+}
+
+// ignorable reports whether a step was decided, or replaced, in between.
+func ignorable(err error) bool {
+	var r *guardrails.Refusal
+	return errors.As(err, &r) || errors.Is(err, ErrNotFound)
+}
