@@ -65,6 +65,7 @@ fuzz: ## every fuzzer for FUZZTIME (20s)
 
 .PHONY: soak
 soak: ## the program under load and kills for SOAK (10m)
+	TALLYMAN_SEQUENCES=100000 $(GO) test -count=1 -timeout 0 -run '^TestSequences$$' -v ./guardrails
 	TALLYMAN_SOAK=$${SOAK:-10m} $(GO) test -count=1 -timeout 0 -tags e2e -run Soak -v ./e2e/...
 
 .PHONY: bench

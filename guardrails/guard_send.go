@@ -7,7 +7,7 @@ func (c *call) mayReplay() *Refusal {
 		return nil
 	}
 	for _, d := range c.ctx.Decisions {
-		if d.Verdict == Approval && (d.by(c.ctx.Actor.Person.ID)) {
+		if d.Verdict == Approval && d.by(c.ctx.Actor.Person.ID) {
 			return refuse(CodeSameHuman, "somebody else than its approvers must replay a step of this value")
 		}
 	}

@@ -1,6 +1,7 @@
 package guardrails
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -84,7 +85,7 @@ func canary(lang *cel.Env) error {
 	}
 	_, _, err = program.Eval(known{&policyFacts{flags: make([]string, maxFlags)}})
 	if err == nil || !strings.Contains(err.Error(), "cost limit") || estimate.Max <= maxConditionCost {
-		return fmt.Errorf("the limit on the cost of conditions does not hold (%v, estimated %d): do not use this build", err, estimate.Max)
+		return errors.Join(fmt.Errorf("the limit on the cost of conditions does not hold (estimated %d): do not use this build", estimate.Max), err)
 	}
 	return nil
 }

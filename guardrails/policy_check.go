@@ -28,6 +28,20 @@ func (p *Policy) checkRules(r *policyReader) {
 			p.warn(p.defaultsAt, "no rule is about "+string(kind)+": the defaults decide it")
 		}
 	}
+	if len(r.faults) == 0 {
+		p.checkChangeable(r)
+	}
+}
+
+// checkChangeable refuses a policy that nobody could ever replace.
+func (p *Policy) checkChangeable(r *policyReader) {
+	gridOf([]Kind{KindChangePolicy}, p.conditions(KindChangePolicy)...).each(func(f *policyFacts) bool {
+		if o := p.outcome(f); o.closed() {
+			r.fault(p.defaultsAt, "nobody could put another policy in its place (%s): give change_policy a rule that requires policy owners", o)
+			return false
+		}
+		return true
+	})
 }
 
 func (p *Policy) warn(n *yaml.Node, detail string) {

@@ -1,15 +1,15 @@
 package guardrails
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"bytes"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -92,22 +92,13 @@ func (r *policyReader) mapping(n *yaml.Node, what string, known ...string) map[s
 			r.fault(key, "a key of %s must be a text", what)
 		case members[key.Value] != nil:
 			r.fault(key, "%q is there twice", key.Value)
-		case len(known) > 0 && !oneOf(key.Value, known):
+		case len(known) > 0 && !slices.Contains(known, key.Value):
 			r.fault(key, "%s has no %q; it has %s", what, key.Value, strings.Join(known, ", "))
 		default:
 			members[key.Value] = n.Content[i+1]
 		}
 	}
 	return members
-}
-
-func oneOf(s string, list []string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 func (r *policyReader) list(n *yaml.Node, what string) []*yaml.Node {

@@ -97,8 +97,10 @@ func TestPolicyRefusesWithPosition(t *testing.T) {
 		"the clock":                {policyWith(when("timestamp('2026-01-01T00:00:00Z') > timestamp('2025-01-01T00:00:00Z')"), ""), "13:20: timestamp is not part"},
 		"map":                      {policyWith(when("rec.flags.map(f, f) == ['a']"), ""), "13:24: map is not part"},
 		"a pattern":                {policyWith(when("rec.site.matches('.*')"), ""), "13:27: matches is not part"},
-		"a cost bomb": {policyWith(when("rec.flags.all(a, rec.flags.all(b, rec.flags.all(c, rec.flags.all(d, a == d))))"), ""),
-			"13:11: the condition may cost"},
+		"a cost bomb": {
+			policyWith(when("rec.flags.all(a, rec.flags.all(b, rec.flags.all(c, rec.flags.all(d, a == d))))"), ""),
+			"13:11: the condition may cost",
+		},
 		"a syntax error":            {policyWith(when("\"rec.value_minor >\""), ""), "13:29: Syntax error"},
 		"a long condition":          {policyWith(when("\"true"+strings.Repeat(" || true", 300)+"\""), ""), "13:12: the condition has"},
 		"rec by itself":             {policyWith(when("rec == rec"), ""), "13:11: rec stands for all"},
@@ -118,6 +120,7 @@ func TestPolicyRefusesWithPosition(t *testing.T) {
 		"nothing":                   {"", "1:1: the file is empty"},
 		"two documents":             {policyWith("", "") + "---\na: 1\n", ": a policy is one document"},
 		"weak defaults":             {strings.Replace(policyWith("", ""), "{deny: unknown}", "{require: {finance: 1}, expires_in: 1h}", 1), "5:11: defaults are weaker than rule any"},
+		"nobody could change it":    {strings.Replace(policyWith("", ""), "[any]", "[count_position]", 1), "5:11: nobody could put another policy in its place"},
 		"no defaults":               {strings.Replace(policyWith("", ""), "defaults: {deny: unknown}\n", "", 1), "1:1: defaults is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {

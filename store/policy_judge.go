@@ -133,8 +133,7 @@ func (db *DB) rejudge(ctx context.Context, id guardrails.StepID, by By) (event g
 			x.Judged = &judged.Requirement
 		}
 		t, err := guardrails.Decide(s.Step, x, cmd)
-		var r *guardrails.Refusal
-		if errors.As(err, &r) {
+		if r, ok := errors.AsType[*guardrails.Refusal](err); ok {
 			if machine {
 				return nil // it expired meanwhile, or a part of it is still unknown
 			}

@@ -30,8 +30,7 @@ func readPolicy(name string) (*guardrails.Policy, error) {
 		return nil, err
 	}
 	p, err := guardrails.ParsePolicy(source)
-	var wrong *guardrails.PolicyError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*guardrails.PolicyError](err); ok {
 		for _, f := range wrong.Faults {
 			fmt.Fprintf(os.Stderr, "%s:%s\n", name, f)
 		}
@@ -48,7 +47,7 @@ func readPolicyFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	return io.ReadAll(io.LimitReader(f, maxPolicyFile))
 }
 

@@ -1,0 +1,326 @@
+package guardrails
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+)
+
+// attack is something that must not be possible, and the guards that stop it:
+// without them, and only without all of them, it succeeds.
+type attack struct {
+	name   string
+	scene  scene
+	guards []string
+	code   Code
+}
+
+var attacks = []attack{
+	{"a program approves", stage(func(s *scene) {
+		p := s.ctx.Actor.Person
+		s.machine("llm:v1")
+		s.ctx.Actor.Person = p
+	}), []string{"human"}, CodeMachine},
+	{"somebody who left approves", stage(func(s *scene) { s.as(gone) }), []string{"active"}, CodeInactive},
+	{"for somebody who left", stage(func(s *scene) {
+		s.delegated(KindInventoryAdjustment)
+		s.ctx.Actor.Principal.Active = false
+	}), []string{"active"}, CodeInactive},
+	{"approved at the last instant", stage(func(s *scene) { s.ctx.Now = s.step.ExpiresAt }), []string{"in-time"}, CodeExpired},
+	{"expired before its time", stage(func(s *scene) { s.machine("clock"); s.cmd = Expire{} }), []string{"over"}, CodeNotExpired},
+	{"a stale binding", stage(func(s *scene) { s.cmd = Approve{Binding: Hash{1}} }), []string{"binding"}, CodeBinding},
+	{"a rejection of something else", stage(func(s *scene) { s.cmd = Reject{Binding: Hash{1}, Reason: "no"} }), []string{"binding"}, CodeBinding},
+	{"the proposer approves", stage(func(s *scene) { s.as(pat) }), []string{"self-approval"}, CodeSelfApproval},
+	{"somebody approves for the proposer", stage(func(s *scene) {
+		s.delegated(KindInventoryAdjustment)
+		s.requires(mustRequire(Session, Slot{"supervisor", 1}))
+		p := s.ctx.People[pat]
+		s.ctx.Actor.Principal, s.ctx.Actor.Delegation.From = &p, pat
+	}), []string{"self-approval"}, CodeSelfApproval},
+	{"the counter approves", stage(func(s *scene) { s.as(cora) }), []string{"parts"}, CodePart},
+	{"the counter approves under another name", stage(func(s *scene) {
+		s.person(sam, func(p *Person) { p.Refs = []string{"wms:jo"} })
+		s.as(sam)
+	}), []string{"parts"}, CodePart},
+	{"who might be the counter approves", stage(func(s *scene) { s.as(vera) }), []string{"parts"}, CodeUnprovenPart},
+	{"a delegation for something else", stage(func(s *scene) { s.delegated(KindVerifyLoad) }), []string{"delegation"}, CodeDelegation},
+	{"a delegation that ended", stage(func(s *scene) {
+		s.delegated(KindInventoryAdjustment)
+		s.ctx.Actor.Delegation.End = noon
+	}), []string{"delegation"}, CodeDelegation},
+	{"a delegation that was revoked", stage(func(s *scene) {
+		s.delegated(KindInventoryAdjustment)
+		s.ctx.Actor.Delegation.RevokedAt = noon.Add(-time.Minute)
+	}), []string{"delegation"}, CodeDelegation},
+	{"a delegation of somebody else's", stage(func(s *scene) {
+		s.delegated(KindInventoryAdjustment)
+		s.ctx.Actor.Delegation.From = owen
+	}), []string{"delegation"}, CodeDelegation},
+	{"one human fills two slots", stage(func(s *scene) {
+		s.requires(mustRequire(Session, Slot{"finance", 1}, Slot{"supervisor", 1}))
+		s.as(both)
+		s.said(both, "finance")
+	}), []string{"one-slot"}, CodeAlreadyDecided},
+	{"what the policy denies", stage(func(s *scene) {
+		s.requires(Join(mustRequire(Session, Slot{"supervisor", 1}), Denied("no")))
+	}), []string{"denied"}, CodeDenied},
+	{"a requirement without a human", stage(func(s *scene) { s.step.Value = 0; s.requires(Requirement{Life: time.Hour}) }), []string{"some-human", "role"}, CodeNoHuman},
+	{"glass is broken for an adjustment", stage(func(s *scene) {
+		s.cmd = Approve{Binding: s.step.Binding, Incident: "INC-1", Reason: "fire"}
+	}), []string{"glass"}, CodeBreakGlass},
+	{"glass is broken a fourth time", stage(onCount, func(s *scene) { s.ctx.GlassBroken = MaxGlass }), []string{"glass"}, CodeBreakGlassLimit},
+	{"glass is broken before the review", stage(onCount, func(s *scene) { s.ctx.ReviewLate = true }), []string{"glass"}, CodeBreakGlassReview},
+	{"glass is broken in an old session", stage(onCount, func(s *scene) { s.ctx.Actor.AuthenticatedAt = noon.Add(-time.Hour) }), []string{"glass"}, CodeStepUp},
+	{"glass is broken without a word", stage(onCount, func(s *scene) {
+		s.cmd = Approve{Binding: s.step.Binding, Incident: "INC-1"}
+	}), []string{"glass"}, CodeReasonMissing},
+	{"without the role", stage(func(s *scene) { s.as(clerk); s.step.Value = 0 }), []string{"role"}, CodeRoleMissing},
+	{"with the role of another site", stage(func(s *scene) { s.as(away); s.step.Value = 0 }), []string{"role"}, CodeRoleMissing},
+	{"with a role that the proposer gave", stage(func(s *scene) { s.as(thief); s.step.Value = 0 }), []string{"role"}, CodeRoleMissing},
+	{"beyond one's limit", stage(func(s *scene) {
+		s.person(small, func(p *Person) { p.Grants[0].Daily.Unlimited = true })
+		s.as(small)
+	}), []string{"value"}, CodeValueLimit},
+	{"an unknown value within a limit", stage(func(s *scene) {
+		s.person(small, func(p *Person) { p.Grants[0].Daily.Unlimited = true })
+		s.as(small)
+		s.step.Value = UnknownAmount
+	}), []string{"value"}, CodeValueLimit},
+	{"beyond one's day", stage(func(s *scene) {
+		s.person(small, func(p *Person) { p.Grants[0].Limit.Unlimited, p.Grants[0].Daily.Minor = true, 30 })
+		s.as(small)
+		s.ctx.Spent = 11
+	}), []string{"daily"}, CodeDailyLimit},
+	{"an overflow of one's day", stage(func(s *scene) {
+		s.person(small, func(p *Person) { p.Grants[0].Limit.Unlimited, p.Grants[0].Daily.Minor = true, 30 })
+		s.as(small)
+		s.ctx.Spent = UnknownAmount
+	}), []string{"daily"}, CodeDailyLimit},
+	{"an old session for the top band", stage(func(s *scene) {
+		s.requires(mustRequire(Fresh, Slot{"supervisor", 1}))
+		s.ctx.Actor.AuthenticatedAt = noon.Add(-FreshFor - time.Second)
+	}), []string{"fresh"}, CodeStepUp},
+	{"a session from the future", stage(func(s *scene) {
+		s.requires(mustRequire(Fresh, Slot{"supervisor", 1}))
+		s.ctx.Actor.AuthenticatedAt = noon.Add(time.Second)
+	}), []string{"fresh"}, CodeStepUp},
+	{"a stranger rejects", stage(func(s *scene) { s.as(clerk); s.cmd = Reject{Binding: s.step.Binding, Reason: "no"} }), []string{"standing"}, CodeRoleMissing},
+	{"a stranger withdraws", stage(func(s *scene) { s.as(clerk); s.cmd = Withdraw{} }), []string{"standing"}, CodeRoleMissing},
+	{"a proposer who left withdraws", stage(func(s *scene) {
+		s.person(pat, func(p *Person) { p.Active = false })
+		s.as(pat)
+		s.cmd = Withdraw{}
+	}), []string{"standing"}, CodeRoleMissing},
+	{"a program withdraws what is approved", stage(func(s *scene) { s.approved(time.Hour); s.cmd = Withdraw{} }), []string{"standing"}, CodeRoleMissing},
+	{"given to somebody who could not", stage(func(s *scene) { s.cmd = Reassign{To: clerk} }), []string{"assignee"}, CodeNotAllowed},
+	{"given to somebody who left", stage(func(s *scene) { s.cmd = Reassign{To: gone} }), []string{"assignee"}, CodeNotAllowed},
+	{"rejected without a word", stage(func(s *scene) { s.cmd = Reject{Binding: s.step.Binding, Reason: " "} }), []string{"reason"}, CodeReasonMissing},
+	{"replayed without a word", stage(func(s *scene) { s.failed(); s.cmd = Replay{} }), []string{"reason"}, CodeReasonMissing},
+	{"tightened by less", stage(func(s *scene) {
+		s.machine(Judge)
+		s.cmd = Tighten{Requirement: s.step.Requirement, Policy: "v2"}
+	}), []string{"no-weaker"}, CodeWeaker},
+	{"unblocked while denied", stage(func(s *scene) {
+		s.blocked()
+		denied := Join(*s.ctx.Judged, Denied("still no"))
+		s.ctx.Judged, s.cmd = &denied, Unblock{Requirement: denied, Policy: "v2"}
+	}), []string{"no-weaker"}, CodeDenied},
+	{"unblocked with a requirement of one's own", stage(func(s *scene) {
+		s.blocked()
+		two := mustRequire(Fresh, Slot{"finance", 2})
+		s.ctx.Judged = &two
+	}), []string{"as-judged"}, CodeWeaker},
+	{"unblocked by a policy that is not in force", stage(func(s *scene) { s.blocked(); s.ctx.Policy = "v3" }), []string{"as-judged"}, CodeWeaker},
+	{"unblocked though no policy can judge it", stage(func(s *scene) { s.blocked(); s.ctx.Judged = nil }), []string{"as-judged"}, CodeBlocked},
+	{"unblocked with the counter unknown", stage(func(s *scene) {
+		s.blocked()
+		s.step.Parties = s.step.Parties[:1]
+	}), []string{"known-parts"}, CodeBlocked},
+	{"unblocked by a supervisor", stage(func(s *scene) {
+		s.blocked()
+		s.as(sam)
+	}), []string{"judge"}, CodeNotAllowed},
+	{"unblocked by another machine", stage(func(s *scene) {
+		s.blocked()
+		s.machine("proposer")
+	}), []string{"judge"}, CodeNotAllowed},
+	{"a person sends", stage(func(s *scene) { s.approved(time.Hour); s.as(sam) }), []string{"worker"}, CodeNotAllowed},
+	{"a stranger says that it was applied", stage(func(s *scene) {
+		s.approved(time.Hour)
+		s.step.State = Executing
+		s.as(clerk)
+		s.cmd = Settle{Outcome: Confirmed}
+	}), []string{"worker"}, CodeRoleMissing},
+	{"a large one is replayed by its approver", stage(func(s *scene) {
+		s.step.Value = ReplayAlone + 1
+		s.failed()
+		s.as(sam)
+	}), []string{"replayer"}, CodeSameHuman},
+	{"sent while a switch is on", stage(func(s *scene) { s.approved(time.Hour); s.ctx.Switches = []Switch{{Target: "erp"}} }), []string{"kill-switch"}, CodeKillSwitch},
+	{"replayed while a switch is on", stage(func(s *scene) { s.failed(); s.ctx.Switches = []Switch{{Site: "DC-1"}} }), []string{"kill-switch"}, CodeKillSwitch},
+	{"sent during an inventory", stage(func(s *scene) {
+		s.approved(time.Hour)
+		s.ctx.Freezes = []Freeze{{Begin: noon, End: noon.Add(time.Hour)}}
+	}), []string{"freeze"}, CodeFrozen},
+	{"other bytes are sent", stage(func(s *scene) { s.approved(time.Hour); s.step.Plan = Hash{9} }), []string{"still-bound"}, ""},
+	{"sent after an approver left", stage(func(s *scene) {
+		s.approved(time.Hour)
+		s.person(sam, func(p *Person) { p.Active = false })
+	}), []string{"still-approved"}, ""},
+	{"sent after an approver lost the role", stage(func(s *scene) {
+		s.approved(time.Hour)
+		s.person(sam, func(p *Person) { p.Grants = nil })
+	}), []string{"still-approved"}, ""},
+	{"sent a day later", stage(func(s *scene) { s.approved(MaxApprovalAge + time.Second) }), []string{"age"}, ""},
+	{"replayed three days later", stage(func(s *scene) {
+		s.failed()
+		s.step.ApprovedAt = noon.Add(-ReplayWindow - time.Second)
+	}), []string{"replay-age"}, CodeApprovalAge},
+	{"sent though the book moved", stage(func(s *scene) { s.approved(time.Hour); s.ctx.Moved = true }), []string{"unmoved"}, ""},
+	{"sent though the model was withdrawn", stage(func(s *scene) {
+		s.step.Model = 7
+		s.approved(time.Hour)
+		s.ctx.ModelInForce = false
+	}), []string{"model"}, ""},
+	{"sent though the policy denies it now", stage(func(s *scene) { s.approved(time.Hour); s.ctx.Deny = []string{"no"} }), []string{"still-allowed"}, ""},
+}
+
+// onCount makes it a count, for which the glass can be broken.
+func onCount(s *scene) {
+	s.step.Kind = KindCountPosition
+	s.cmd = Approve{Binding: s.step.Binding, Incident: "INC-1", Reason: "fire"}
+}
+
+func run(s scene, guards []guard) (Transition, Code) {
+	t, err := decide(s.step, s.ctx, s.cmd, guards)
+	var r *Refusal
+	switch {
+	case errors.As(err, &r):
+		return t, r.Code
+	case err != nil:
+		return t, Code(err.Error())
+	case t.Event == FoundInvalid:
+		return t, Code(FoundInvalid)
+	}
+	return t, ""
+}
+
+func without(names ...string) []guard {
+	return slices.DeleteFunc(slices.Clone(guards), func(g guard) bool { return slices.Contains(names, g.name) })
+}
+
+// The test of the tests: every attack is stopped, and by the guard that it is
+// for. Taking the guard away lets the attack through, so that none is idle and
+// none can be lost unseen.
+func TestEveryGuardStopsAnAttack(t *testing.T) {
+	stopped := map[string]bool{"state": true} // the table of arcs stops what it does: see TestStateMachine
+	for _, a := range attacks {
+		t.Run(a.name, func(t *testing.T) {
+			want := a.code
+			if want == "" {
+				want = Code(FoundInvalid)
+			}
+			if _, code := run(a.scene, guards); code != want {
+				t.Errorf("it is %q, want %q", code, want)
+			}
+			if tr, code := run(a.scene, without(a.guards...)); code != "" || tr.Step.Version != a.scene.step.Version+1 {
+				t.Errorf("without %v it is still stopped: %q", a.guards, code)
+			}
+			for i := range a.guards {
+				rest := slices.Delete(slices.Clone(a.guards), i, i+1)
+				if _, code := run(a.scene, without(rest...)); code == "" {
+					t.Errorf("%s alone does not stop it", a.guards[i])
+				}
+			}
+		})
+		for _, g := range a.guards {
+			stopped[g] = true
+		}
+	}
+	for _, g := range guards {
+		if !stopped[g.name] {
+			t.Errorf("no attack is for guard %s", g.name)
+		}
+	}
+}
+
+// What is allowed is allowed: a table that refuses everything would stop every
+// attack too.
+func TestDecideAllows(t *testing.T) {
+	for name, c := range map[string]struct {
+		scene scene
+		event Event
+		state State
+	}{
+		"a supervisor approves": {stage(), Authorised, Approved},
+		"one of two approves":   {stage(func(s *scene) { s.requires(mustRequire(Session, Slot{"finance", 1}, Slot{"supervisor", 1})) }), ApprovalGiven, Pending},
+		"the second of two": {stage(func(s *scene) {
+			s.requires(mustRequire(Session, Slot{"finance", 1}, Slot{"supervisor", 1}))
+			s.said(fay, "finance")
+		}), Authorised, Approved},
+		"one of two has left since": {stage(func(s *scene) { s.requires(mustRequire(Session, Slot{"supervisor", 2})); s.said(gone, "supervisor") }), ApprovalGiven, Pending},
+		"an approval of before": {stage(func(s *scene) {
+			s.said(both, "finance")
+			s.requires(mustRequire(Session, Slot{"finance", 1}, Slot{"supervisor", 1}))
+		}), ApprovalGiven, Pending},
+		"for somebody else":      {stage(func(s *scene) { s.delegated(KindInventoryAdjustment) }), Authorised, Approved},
+		"glass is broken":        {stage(onCount), Authorised, Approved},
+		"rejected":               {stage(func(s *scene) { s.cmd = Reject{Binding: s.step.Binding, Reason: "no"} }), RejectionGiven, Rejected},
+		"changes are asked for":  {stage(func(s *scene) { s.cmd = AskChanges{Binding: s.step.Binding, Reason: "recount"} }), ChangesAsked, ChangesRequested},
+		"given to another":       {stage(func(s *scene) { s.cmd = Reassign{To: both} }), Reassigned, Pending},
+		"the proposer withdraws": {stage(func(s *scene) { s.as(pat); s.cmd = Withdraw{} }), WithdrawnBy, Withdrawn},
+		"expired":                {stage(func(s *scene) { s.ctx.Now = s.step.ExpiresAt; s.machine("clock"); s.cmd = Expire{} }), ExpiredUnheard, Expired},
+		"superseded":             {stage(func(s *scene) { s.machine("proposer"); s.cmd = Supersede{By: "st_2"} }), SupersededBy, Superseded},
+		"tightened":              {stage(func(s *scene) { s.machine(Judge); s.cmd = Tighten{mustRequire(Fresh, Slot{"finance", 1}), "v2"} }), Tightened, Pending},
+		"unblocked":              {stage((*scene).blocked), Unblocked, Pending},
+		"unblocked for an owner": {stage((*scene).blocked, func(s *scene) { s.as(owen) }), Unblocked, Pending},
+		"sent":                   {stage(func(s *scene) { s.approved(time.Hour) }), Dispatched, Executing},
+		"replayed":               {stage((*scene).failed), Replayed, Executing},
+		"carried out by hand": {stage(func(s *scene) {
+			s.approved(time.Hour)
+			s.step.State, s.step.Targets = Executing, []string{TargetManual}
+			s.as(fay)
+			s.cmd = Settle{Outcome: Confirmed}
+		}), Confirmed, Succeeded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, code := run(c.scene, guards)
+			if code != "" || got.Event != c.event || got.Step.State != c.state || got.Step.Version != c.scene.step.Version+1 {
+				t.Errorf("it is %s, %s, %q; want %s, %s", got.Event, got.Step.State, code, c.event, c.state)
+			}
+		})
+	}
+}
+
+// A step that was denied once can be approved under a policy that no longer does.
+func TestUnblockingEndsADenial(t *testing.T) {
+	s := stage((*scene).blocked)
+	tr, code := run(s, guards)
+	if code != "" || len(tr.Step.Requirement.Deny) != 0 || tr.Step.Requirement.Excludes != KindInventoryAdjustment.Excludes() || tr.Step.Policy != "v2" {
+		t.Fatalf("%q: %+v", code, tr.Step.Requirement)
+	}
+	s.step, s.cmd = tr.Step, Approve{Binding: tr.Step.Binding}
+	s.as(sam)
+	if tr, code = run(s, guards); code != "" || tr.Step.State != Approved {
+		t.Errorf("%q: %s", code, tr.Step.State)
+	}
+}
+
+// What is not an arc of the machine is refused in every state, whoever asks and
+// whatever the guards say.
+func TestStateMachine(t *testing.T) {
+	for _, from := range States {
+		for _, e := range Events {
+			_, err := from.After(e)
+			legal := slices.ContainsFunc(arcs, func(a arc) bool { return a.from == from && a.event == e })
+			if (err == nil) != legal {
+				t.Errorf("%s when %s: %v", e, from, err)
+			}
+		}
+		s := stage(func(s *scene) { s.step.State = from })
+		if tr, code := run(s, without("state")); code == "" && from != Pending {
+			t.Errorf("approved when %s: %s", from, tr.Step.State)
+		}
+	}
+}

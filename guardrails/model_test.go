@@ -1,0 +1,240 @@
+package guardrails
+
+import (
+	"slices"
+	"time"
+)
+
+// model is a second, simpler telling of the life of one step, which the tests
+// of random sequences compare the machine with. It shares no rule with it: roles
+// are letters, bindings are numbers, times are minutes.
+type model struct {
+	now      int
+	people   []modelPerson
+	deputies []modelDeputy
+
+	state    State
+	epoch    int // of the binding
+	needs    map[string]int
+	fresh    bool
+	value    int64
+	life     int // that the requirement gives
+	expires  int
+	approved int // when
+	proposer int
+	counter  int
+	said     []modelSaying
+	off      bool // a kill switch
+}
+
+type modelPerson struct {
+	active bool
+	roles  map[string]bool
+	limit  int64
+	login  int
+}
+
+type modelDeputy struct {
+	from, to   int
+	begin, end int
+	revoked    bool
+}
+
+type modelSaying struct {
+	who, principal int // principal is nobody for themselves
+	yes            bool
+	role           string
+	epoch          int
+}
+
+const nobody = -1
+
+func (m *model) stranger(who int) bool { return who != m.proposer && who != m.counter }
+
+// authority is whose roles are used.
+func authority(who, principal int) int {
+	if principal != nobody {
+		return principal
+	}
+	return who
+}
+
+func (m *model) may(who, principal int) bool {
+	if who == nobody || !m.people[who].active {
+		return false
+	}
+	if principal == nobody {
+		return true
+	}
+	return m.people[principal].active && len(m.people[who].roles) > 0 && slices.ContainsFunc(m.deputies, func(d modelDeputy) bool {
+		return d.from == principal && d.to == who && !d.revoked && d.begin <= m.now && m.now < d.end
+	})
+}
+
+func (m *model) holds(who int) bool {
+	for role := range m.needs {
+		if m.people[who].roles[role] {
+			return true
+		}
+	}
+	return false
+}
+
+// counts are the approvals that count now, by role.
+func (m *model) counts() map[string]int {
+	counts := map[string]int{}
+	for _, s := range m.said {
+		by := authority(s.who, s.principal)
+		good := s.yes && s.epoch == m.epoch && m.people[s.who].active && m.people[by].active && m.stranger(s.who) && m.stranger(by) &&
+			m.people[by].roles[s.role] && m.people[by].limit >= m.value
+		if good {
+			counts[s.role]++
+		}
+	}
+	return counts
+}
+
+func (m *model) enough(counts map[string]int) bool {
+	for role, n := range m.needs {
+		if counts[role] < n {
+			return false
+		}
+	}
+	return len(m.needs) > 0
+}
+
+// approve says whether an approval is accepted, and carries it out.
+func (m *model) approve(who, principal, epoch int) bool {
+	if !m.may(who, principal) || m.state != Pending || m.now >= m.expires || epoch != m.epoch {
+		return false
+	}
+	by := authority(who, principal)
+	if !m.stranger(who) || !m.stranger(by) {
+		return false
+	}
+	for _, s := range m.said {
+		for _, id := range []int{who, by} {
+			if s.epoch == m.epoch && (s.who == id || s.principal == id) {
+				return false
+			}
+		}
+	}
+	counts := m.counts()
+	role := ""
+	for _, r := range []string{"a", "b", "c"} {
+		if role == "" && m.people[by].roles[r] && counts[r] < m.needs[r] {
+			role = r
+		}
+	}
+	if role == "" || m.people[by].limit < m.value || m.fresh && (m.now-m.people[who].login > 15 || m.people[who].login > m.now) {
+		return false
+	}
+	m.said = append(m.said, modelSaying{who, principal, true, role, m.epoch})
+	if m.enough(m.counts()) {
+		m.state, m.approved = Approved, m.now
+	}
+	return true
+}
+
+func (m *model) decline(who, epoch int, becomes State) bool {
+	open := m.state == Pending || m.state == ChangesRequested && becomes == Rejected
+	if !m.may(who, nobody) || !open || m.now >= m.expires || epoch != m.epoch || !m.holds(who) {
+		return false
+	}
+	m.said = append(m.said, modelSaying{who, nobody, false, "", m.epoch})
+	m.state = becomes
+	return true
+}
+
+func (m *model) waiting() bool { return m.state == Pending || m.state == ChangesRequested }
+
+func (m *model) expire() bool {
+	if !m.waiting() || m.now < m.expires {
+		return false
+	}
+	m.state = Expired
+	return true
+}
+
+func (m *model) supersede() bool {
+	if !m.waiting() {
+		return false
+	}
+	m.state = Superseded
+	return true
+}
+
+func (m *model) withdraw(who int) bool {
+	late := m.state == Approved || m.state == Failed
+	if !m.waiting() && !late {
+		return false
+	}
+	if who == nobody && late || who != nobody && (!m.people[who].active || who != m.proposer && !m.holds(who)) {
+		return false
+	}
+	m.state = Withdrawn
+	return true
+}
+
+// tighten asks for n of a role in addition to what is needed.
+func (m *model) tighten(role string, n int, fresh bool, life int) bool {
+	if m.state != Pending || m.now >= m.expires {
+		return false
+	}
+	if m.needs[role] >= n && (m.fresh || !fresh) && m.life <= life {
+		return false
+	}
+	m.life = min(m.life, life)
+	m.needs[role] = max(m.needs[role], n)
+	m.fresh = m.fresh || fresh
+	m.expires = min(m.expires, m.now+m.life)
+	m.epoch++
+	return true
+}
+
+func (m *model) dispatch() bool {
+	if m.state != Approved || m.off {
+		return false
+	}
+	if m.now-m.approved > 24*60 || !m.enough(m.counts()) {
+		m.state = Invalidated
+		return true
+	}
+	m.state = Executing
+	return true
+}
+
+func (m *model) settle(e Event) bool {
+	next := map[State]map[Event]State{
+		Executing:    {Confirmed: Succeeded, Lost: Unknown, GaveUp: Failed, Retried: Executing, CompensationBegun: Compensating},
+		Unknown:      {Confirmed: Succeeded, Retried: Executing, GaveUp: Failed, CompensationBegun: Compensating},
+		Compensating: {CompensationDone: Compensated, CompensationGaveUp: CompensationFailed, Retried: Compensating},
+	}[m.state][e]
+	if next == "" {
+		return false
+	}
+	m.state = next
+	return true
+}
+
+func (m *model) replay(who int) bool {
+	if !m.may(who, nobody) || !m.holds(who) || m.off {
+		return false
+	}
+	if m.state != Failed && m.state != CompensationFailed || m.now-m.approved > 72*60 {
+		return false
+	}
+	for _, s := range m.said {
+		if m.value > 100_000 && s.yes && (s.who == who || s.principal == who) {
+			return false
+		}
+	}
+	if m.state == CompensationFailed {
+		m.state = Compensating
+	} else {
+		m.state = Executing
+	}
+	return true
+}
+
+func minutes(n int) time.Time { return time.Date(2026, 1, 1, 0, n, 0, 0, time.UTC) }
