@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,6 +61,8 @@ type ready struct {
 	APIKey string          `json:"api_key"`
 	Sites  []string        `json:"sites"`
 	Sample json.RawMessage `json:"sample"`
+
+	Password string `json:"password"` // of the demo's people
 
 	process int
 	wait    func() error
@@ -133,6 +137,32 @@ func (r *ready) get(t *testing.T, path string) (int, string) {
 	return do(t, req)
 }
 
+// page opens a page as a person of the demo, who signs in for it.
+func (r *ready) page(t *testing.T, login, path string) (int, string) {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := url.Values{"login": {login}, "password": {r.Password}, "next": {path}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.URL+"/signin", strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Origin", r.URL)
+	res, err := (&http.Client{Jar: jar}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(text)
+}
+
 func do(t *testing.T, req *http.Request) (int, string) {
 	t.Helper()
 	res, err := http.DefaultClient.Do(req)
@@ -168,8 +198,17 @@ func TestDemo(t *testing.T) {
 	if status, text := r.get(t, "/v1/count-queue?limit=5&site="+r.Sites[0]); status != http.StatusOK || strings.Count(text, `"pending"`) != 5 {
 		t.Errorf("queue: %d %.300s", status, text)
 	}
-	if status, text := r.get(t, "/queue?site="+r.Sites[1]); status != http.StatusOK || !strings.Contains(text, "What to count at "+r.Sites[1]) {
+	if status, text := r.get(t, "/queue?site="+r.Sites[1]); status != http.StatusOK || !strings.Contains(text, "User name") {
+		t.Errorf("page without a session: %d %.300s", status, text)
+	}
+	if status, text := r.page(t, "sofia", "/queue?site="+r.Sites[1]); status != http.StatusOK || !strings.Contains(text, "What to count at "+r.Sites[1]) || !strings.Contains(text, "Approve count") {
 		t.Errorf("page: %d %.300s", status, text)
+	}
+	if status, text := r.page(t, "sam", "/queue?site="+r.Sites[1]); status != http.StatusNotFound {
+		t.Errorf("a site where Sam has no role: %d %.300s", status, text)
+	}
+	if status, text := r.page(t, "sofia", "/steps"); status != http.StatusOK || !strings.Contains(text, "Waiting for me") {
+		t.Errorf("inbox: %d %.300s", status, text)
 	}
 	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/openapi.json"} {
 		if status, _ := r.get(t, path); status != http.StatusOK {

@@ -141,8 +141,8 @@ func noteFailure(ctx context.Context, tx pgx.Tx, account int64, failures int) er
 	return notePeople(ctx, tx, "sign-in", "account_locked", audit.Fact{Name: "account", Value: fmt.Sprint(account)})
 }
 
-// openSession makes a session of an account in the place of an old one. at is
-// when the person was authenticated, now when zero.
+// openSession makes a session of an account in the place of an old one, and
+// deletes those of the account that have ended. at is when the person was authenticated, now when zero.
 func openSession(ctx context.Context, tx pgx.Tx, account int64, old, token string, at time.Time) (Session, error) {
 	if old != "" {
 		if _, err := tx.Exec(ctx, `delete from session where token_hash = $1`, tokenHash(old)); err != nil {
@@ -150,6 +150,12 @@ func openSession(ctx context.Context, tx pgx.Tx, account int64, old, token strin
 		}
 	}
 	_, err := tx.Exec(ctx, `
+		delete from session
+		where account_id = $1 and (expires_at < clock_timestamp() or seen_at < clock_timestamp() - $2::interval)`, account, SessionIdle)
+	if err != nil {
+		return Session{}, err
+	}
+	_, err = tx.Exec(ctx, `
 		with auth as (select least(coalesce($3, clock_timestamp()), clock_timestamp()) as at)
 		insert into session (token_hash, account_id, person_id, authenticated_at, expires_at)
 		select $1, a.id, a.person_id, auth.at, auth.at + $4::interval
@@ -201,15 +207,6 @@ func (db *DB) SessionByToken(ctx context.Context, token string) (Session, error)
 func (db *DB) SignOut(ctx context.Context, token string) error {
 	if _, err := db.pool.Exec(ctx, `delete from session where token_hash = $1`, tokenHash(token)); err != nil {
 		return fmt.Errorf("sign out: %w", err)
-	}
-	return nil
-}
-
-// PruneSessions deletes those that have ended.
-func (db *DB) PruneSessions(ctx context.Context) error {
-	_, err := db.pool.Exec(ctx, `delete from session where expires_at < clock_timestamp() or seen_at < clock_timestamp() - $1::interval`, SessionIdle)
-	if err != nil {
-		return fmt.Errorf("prune sessions: %w", err)
 	}
 	return nil
 }

@@ -94,7 +94,7 @@ func (p *identities) token() string {
 
 // visit begins a sign-in and comes back from the provider with claims about
 // somebody, changed as the case wants.
-func (p *identities) visit(b *browser, path string, change func(claims map[string]any)) (status int, page, to string) {
+func (p *identities) visit(b *client, path string, change func(claims map[string]any)) (status int, page, to string) {
 	p.t.Helper()
 	status, page, to = b.open(path)
 	if status != http.StatusSeeOther {

@@ -67,16 +67,16 @@ func (s *site) propose(ticket string, by guardrails.Party) store.Step {
 
 var machine = guardrails.Party{Ref: "llm:v1"}
 
-// browser is somebody who looks, with cookies.
-type browser struct {
+// client is somebody who looks, with cookies.
+type client struct {
 	*site
 	cookies map[string]string
 }
 
-func (s *site) browser() *browser { return &browser{s, map[string]string{}} }
+func (s *site) browser() *client { return &client{s, map[string]string{}} }
 
 // signIn returns a browser in which somebody is signed in.
-func (s *site) signIn(login string) *browser {
+func (s *site) signIn(login string) *client {
 	s.t.Helper()
 	b := s.browser()
 	if status, _, to := b.post("/signin", "login", login, "password", password, "next", "/steps"); status != http.StatusSeeOther || to != "/steps" {
@@ -85,7 +85,7 @@ func (s *site) signIn(login string) *browser {
 	return b
 }
 
-func (b *browser) send(r *http.Request) (status int, page, to string) {
+func (b *client) send(r *http.Request) (status int, page, to string) {
 	b.t.Helper()
 	for name, value := range b.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
@@ -104,19 +104,19 @@ func (b *browser) send(r *http.Request) (status int, page, to string) {
 	return w.Code, page, w.Header().Get("Location")
 }
 
-func (b *browser) open(path string) (status int, page, to string) {
+func (b *client) open(path string) (status int, page, to string) {
 	b.t.Helper()
 	return b.send(httptest.NewRequest(http.MethodGet, path, nil))
 }
 
-func (b *browser) post(path string, form ...string) (status int, page, to string) {
+func (b *client) post(path string, form ...string) (status int, page, to string) {
 	b.t.Helper()
 	r := b.form(path, form...)
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	return b.send(r)
 }
 
-func (b *browser) form(path string, form ...string) *http.Request {
+func (b *client) form(path string, form ...string) *http.Request {
 	values := url.Values{}
 	for i := 0; i < len(form); i += 2 {
 		values.Add(form[i], form[i+1])
