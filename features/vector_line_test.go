@@ -13,10 +13,10 @@ import (
 func TestWhatASupplierIsBehindWith(t *testing.T) {
 	day := func(n int) time.Time { return time.Date(2026, 1, 1, 8, 0, 0, 0, time.UTC).AddDate(0, 0, n) }
 	s, sent := NewState(), 0
-	send := func(kind warehouse.EventType, at int, line string, due int) {
+	send := func(kind warehouse.Type, at int, line string, due int) {
 		sent++
 		e := warehouse.Event{
-			ID: warehouse.EventID(fmt.Sprint("e", sent)), Type: kind, OccurredAt: day(at), Site: "S" + warehouse.Site(line), SKU: "K", Supplier: "P",
+			ID: fmt.Sprint(sent), Type: kind, OccurredAt: day(at), Site: "S" + warehouse.Site(line), SKU: "K", Supplier: "P",
 			Load: "L", Line: warehouse.Line(line), Qty: warehouse.Some(1000),
 		}
 		if due > 0 {
