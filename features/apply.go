@@ -199,6 +199,7 @@ func (s *site) inbound(c *Coder, o *lineOutcome, n int32) {
 		}
 		s.creditLine(c, &o.notice, dayOf(o.lateAt), &late)
 	}
+	s.open(o, n)
 	if !o.settled {
 		return
 	}
@@ -229,5 +230,30 @@ func (s *site) creditLine(c *Coder, of *notice, day int32, n *sums) {
 		if math.IsNaN(a.number) {
 			s.credit(scopeAttr, a.value, day, n)
 		}
+	}
+}
+
+// open credits a supplier with a line that is still to come, from its notice
+// until it comes or is awaited no more, and with its being overdue.
+func (s *site) open(o *lineOutcome, n int32) {
+	if o.notice.supplier == 0 || o.notice.expectedAt == 0 {
+		return
+	}
+	end := o.came
+	if lost := o.lateAt + awaited; o.late == yes && (end == 0 || end > lost) {
+		end = lost
+	}
+	during := func(m measure, start int64) {
+		var begun, ended sums
+		begun.add(m, n)
+		s.credit(scopeOpen, o.notice.supplier, dayOf(start), &begun)
+		if end != 0 {
+			ended.add(m, -n)
+			s.credit(scopeOpen, o.notice.supplier, dayOf(end), &ended)
+		}
+	}
+	during(mOpen, o.since)
+	if o.late == yes {
+		during(mOverdue, o.lateAt)
 	}
 }

@@ -11,6 +11,10 @@ import (
 // are unloaded within a day or two.
 const settleAfter = 2 * dayMicros
 
+// awaited is how long after its time a line is still expected. What has not
+// come by then is lost or was never sent, and says nothing of today.
+const awaited = 180 * dayMicros
+
 // A line is one line of an inbound load, as far as it is known.
 type line struct {
 	load, number uint32
@@ -41,6 +45,8 @@ type lineOutcome struct {
 	at      int64 // when it settled
 	edits   int32
 	notice  notice
+	since   int64 // when it was first announced
+	came    int64 // its first receipt, 0 when none
 }
 
 // verdict is a fact that may not be known yet.
@@ -104,6 +110,7 @@ func (l *line) judge(before int64) (o lineOutcome, next int64) {
 		return o, 0
 	}
 	o.notice, o.edits = notice, int32(edits)
+	o.since, o.came = l.notices[0].at, first
 	if due := notice.expectedAt; due != 0 {
 		switch {
 		case n > 0 && first <= due:

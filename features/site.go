@@ -90,6 +90,7 @@ const (
 	scopeInboundSKU               // … of a SKU
 	scopeInboundSite              // … to a site
 	scopeSupplier
+	scopeOpen // a supplier's lines still to come
 	scopeCarrier
 	scopeAttr // inbound lines with one value of one attribute
 	numScopes

@@ -28,7 +28,11 @@ const (
 	mShort  = mLogSize  // lines short
 	mExcess = mNegative // lines over
 	mEdits  = mMoves    // ASN lines changed after they were first announced
-	mDays   = mExceptions
+
+	// Of a supplier's lines still to come, these add up over all days to what
+	// is so now: a day holds what began on it less what ended.
+	mOpen    = mExceptions // lines announced with a time that have not come
+	mOverdue = mAdjusts    // … and whose time has passed
 )
 
 // sums are the measures of some days. They wrap, and differences of sums are

@@ -39,6 +39,7 @@ const (
 	lLateSKU
 	lLatePrior // supplier, carrier and site together
 	lDueSupplier
+	lOverdueSupplier // share of its lines still to come that are overdue now
 	lShortAll
 	lShortSite
 	lShortSupplier
@@ -65,7 +66,8 @@ var lineNames = [numLine]string{
 	lArrived: "arrived", lDaysWaiting: "days_waiting", lOverdue: "overdue",
 	lLateAll: "late_all", lLateSite: "late_site", lLateSite60: "late_site_60", lLateSupplier: "late_supplier", lLateSupplier60: "late_supplier_60",
 	lLateSupplierSite: "late_supplier_site", lLateCarrier: "late_carrier", lLateSKU: "late_sku", lLatePrior: "late_prior", lDueSupplier: "due_supplier",
-	lShortAll: "short_all", lShortSite: "short_site", lShortSupplier: "short_supplier", lShortSupplier90: "short_supplier_90",
+	lOverdueSupplier: "overdue_supplier",
+	lShortAll:        "short_all", lShortSite: "short_site", lShortSupplier: "short_supplier", lShortSupplier90: "short_supplier_90",
 	lShortSupplierSite: "short_supplier_site", lShortSKU: "short_sku", lShortPrior: "short_prior",
 	lOverSupplier: "over_supplier", lOverSKU: "over_sku", lEditedSupplier: "edited_supplier", lClosedSupplier: "closed_supplier",
 	lDaysSinceSupplier: "days_since_supplier",
@@ -79,6 +81,9 @@ const (
 	baseOver  = 0.02
 	baseLate  = 0.12
 )
+
+// openWeight is the weight, in lines, of the prior that nothing is overdue.
+const openWeight = 3
 
 // A lineQuery is a line about which something is asked.
 type lineQuery struct {
@@ -175,6 +180,8 @@ func (s *State) lateness(q *lineQuery, today int32, v []float32) {
 		}
 		s.laneBefore(q, today, &sum)
 		lane = rate(h180, local, 5)
+		s.network.read(scopeOpen, n.supplier, today, &sum)
+		v[lOverdueSupplier] = float32(shrunk(sum.ever(mOverdue), sum.ever(mOpen), 0, openWeight))
 	}
 	if n.carrier != 0 {
 		s.network.read(scopeCarrier, n.carrier, today, &sum)

@@ -22,6 +22,7 @@ var lineGroups = []group{
 		[]string{"late_supplier", "late_supplier_60", "late_supplier_site", "late_prior"},
 		"how late this supplier is", sayLateSupplier,
 	},
+	{[]string{"overdue_supplier"}, "what this supplier is behind with", sayOverdueSupplier},
 	{[]string{"late_carrier"}, "how late this carrier is", sayLateCarrier},
 	{[]string{"late_sku"}, "how late this SKU is", sayLateSKU},
 	{[]string{"short_all", "short_site"}, "how often lines are short here", sayShortSite},
@@ -107,6 +108,18 @@ func sayLateSite(r reading) (code, text string) {
 
 func sayLateSupplier(r reading) (code, text string) {
 	return compared("SUPPLIER_LATE_RATE", "This supplier was late on %s of lines", r.of("late_supplier_60"), r.of("late_all"))
+}
+
+func sayOverdueSupplier(r reading) (code, text string) {
+	code = "SUPPLIER_OVERDUE"
+	share := r.of("overdue_supplier")
+	switch {
+	case math.IsNaN(share):
+		return "", ""
+	case share == 0:
+		return code, "Nothing from this supplier is overdue now."
+	}
+	return code, fmt.Sprintf("This supplier is behind: %s of its lines still to come are overdue.", percent(share))
 }
 
 func sayLateCarrier(r reading) (code, text string) {
