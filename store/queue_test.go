@@ -105,7 +105,7 @@ func TestQueueReadsBack(t *testing.T) {
 }
 
 // supervisor makes a person who may decide about counts.
-func supervisor(t *testing.T, conn *pgx.Conn, site string) guardrails.PersonID {
+func supervisor(t testing.TB, conn *pgx.Conn, site string) guardrails.PersonID {
 	t.Helper()
 	var id guardrails.PersonID
 	err := conn.QueryRow(t.Context(), `
