@@ -311,31 +311,3 @@ func showEntry(w io.Writer, e *store.AuditedEntry, proved bool) {
 	}
 	fmt.Fprintf(w, "    leaf: %x\n", e.Leaf[:])
 }
-
-type auditKeyCmd struct {
-	Show auditKeyShowCmd `cmd:"" help:"Print the verifier keys, for auditors to keep."`
-}
-
-type auditKeyShowCmd struct {
-	Dir      string `env:"TALLYMAN_DIR" default:".data" placeholder:"DIR" help:"Folder of the key (.data)."`
-	AuditKey string `env:"TALLYMAN_AUDIT_KEY" placeholder:"FILE" help:"File with the secret key (audit.key in --dir)."`
-}
-
-// Help explains the command at length.
-func (*auditKeyShowCmd) Help() string {
-	return `Prints what everybody may know. To replace a key, put the new one on a second line of
-the file and start every process again: checkpoints are then signed by both, and the old
-key vouches for the new one. After that has been anchored, take the old line away.`
-}
-
-// Run prints the keys.
-func (c *auditKeyShowCmd) Run() error {
-	signer, err := readAuditKey((&auditSettings{AuditKey: c.AuditKey}).keyFile(c.Dir), false)
-	if err != nil {
-		return err
-	}
-	for _, k := range signer.Public() {
-		fmt.Fprintln(os.Stdout, k)
-	}
-	return nil
-}

@@ -83,8 +83,8 @@ func readAuditKey(file string, create bool) (*audit.Signer, error) {
 	return signer, nil
 }
 
-// makeAuditKey makes a key for a new log, whole or not at all. Where another
-// process is quicker, its key stays.
+// makeAuditKey makes a key for a new log. Where another process is quicker, its
+// key stays.
 func makeAuditKey(file string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
@@ -97,19 +97,25 @@ func makeAuditKey(file string) error {
 	if err != nil {
 		return err
 	}
+	err = writeKeys(file, secret+"\n", os.Link)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+// writeKeys puts secrets in a file whole or not at all.
+func writeKeys(file, secrets string, put func(from, to string) error) error {
 	part, err := os.CreateTemp(filepath.Dir(file), ".audit.key-*") // which others cannot read
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(part.Name()) }()
-	_, err = io.WriteString(part, secret+"\n")
+	_, err = io.WriteString(part, secrets)
 	if err = errors.Join(err, part.Sync(), part.Close()); err != nil {
 		return err
 	}
-	if err := os.Link(part.Name(), file); !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return nil
+	return put(part.Name(), file)
 }
 
 func (s *auditSettings) anchors(dir string) []jobs.Anchor {
@@ -162,4 +168,81 @@ func postAnchor(ctx context.Context, url string, note []byte) error {
 		return fmt.Errorf("%s answered %s", url, response.Status)
 	}
 	return nil
+}
+
+type auditKeyCmd struct {
+	Show auditKeyShowCmd `cmd:"" help:"Print the verifier keys, for auditors to keep."`
+	Add  auditKeyAddCmd  `cmd:"" help:"Begin to replace the key: a new one beside it."`
+	Drop auditKeyDropCmd `cmd:"" help:"End it: take the older key away."`
+}
+
+// keyPlace says where the key is.
+type keyPlace struct {
+	Dir      string `env:"TALLYMAN_DIR" default:".data" placeholder:"DIR" help:"Folder of the key (.data)."`
+	AuditKey string `env:"TALLYMAN_AUDIT_KEY" placeholder:"FILE" help:"File with the secret key (audit.key in --dir)."`
+}
+
+func (p *keyPlace) file() string { return (&auditSettings{AuditKey: p.AuditKey}).keyFile(p.Dir) }
+
+type auditKeyShowCmd struct{ keyPlace }
+
+// Run prints the keys.
+func (c *auditKeyShowCmd) Run() error {
+	signer, err := readAuditKey(c.file(), false)
+	if err != nil {
+		return err
+	}
+	for _, k := range signer.Public() {
+		fmt.Fprintln(os.Stdout, k)
+	}
+	return nil
+}
+
+type auditKeyAddCmd struct{ keyPlace }
+
+// Help explains the command at length.
+func (*auditKeyAddCmd) Help() string {
+	return `Makes a new key beside the one there is. Start every process again: checkpoints are then
+signed by both and name both, so that the old key vouches for the new one. When such a
+checkpoint has been anchored, "tallyman audit key drop" takes the old one away.`
+}
+
+// Run adds a key.
+func (c *auditKeyAddCmd) Run() error {
+	signer, err := readAuditKey(c.file(), false)
+	if err != nil {
+		return err
+	}
+	secret, public, err := audit.NewKey(rand.Reader, signer.Origin())
+	if err != nil {
+		return err
+	}
+	secrets, err := os.ReadFile(c.file())
+	if err != nil {
+		return err
+	}
+	if err := writeKeys(c.file(), strings.TrimSpace(string(secrets))+"\n"+secret+"\n", os.Rename); err != nil {
+		return err
+	}
+	fmt.Fprintln(os.Stdout, public)
+	return nil
+}
+
+type auditKeyDropCmd struct{ keyPlace }
+
+// Run takes the oldest key away.
+func (c *auditKeyDropCmd) Run() error {
+	signer, err := readAuditKey(c.file(), false)
+	if err != nil {
+		return err
+	}
+	if len(signer.Public()) < 2 {
+		return errors.New("there is one key only: \"tallyman audit key add\" first, and anchor a checkpoint that both signed")
+	}
+	secrets, err := os.ReadFile(c.file())
+	if err != nil {
+		return err
+	}
+	_, rest, _ := strings.Cut(strings.TrimSpace(string(secrets)), "\n")
+	return writeKeys(c.file(), rest+"\n", os.Rename)
 }

@@ -167,4 +167,16 @@ func TestTheAuditKeyIsMadeOnceAndKeptSecret(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
+	if text, status := printed(t, "audit", "key", "drop", "--audit-key", file); status != 1 || !strings.Contains(text, "one key only") {
+		t.Errorf("the only key was dropped: %s", text)
+	}
+	added, status := printed(t, "audit", "key", "add", "--audit-key", file)
+	both, _ := printed(t, "audit", "key", "show", "--audit-key", file)
+	if status != 0 || both != first.Public()[0]+"\n"+added {
+		t.Errorf("both keys: %s", both)
+	}
+	printed(t, "audit", "key", "drop", "--audit-key", file)
+	if left, _ := printed(t, "audit", "key", "show", "--audit-key", file); left != added {
+		t.Errorf("left is %s, want %s", left, added)
+	}
 }
