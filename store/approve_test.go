@@ -26,8 +26,7 @@ func propose(t *testing.T, db *store.DB) store.Step {
 }
 
 func codeOf(err error) guardrails.Code {
-	var r *guardrails.Refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*guardrails.Refusal](err); ok {
 		return r.Code
 	}
 	return ""

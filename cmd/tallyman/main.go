@@ -51,8 +51,7 @@ func main() {
 }
 
 func statusOf(err error) int {
-	var own *exitError
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[*exitError](err); ok {
 		return own.code
 	}
 	return 1
