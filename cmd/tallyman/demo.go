@@ -57,6 +57,11 @@ func (c *demoCmd) Run(ctx context.Context) error {
 		if err := pglocal.Remove(ctx, pglocal.Config{Dir: filepath.Join(c.Dir, "postgres"), Log: log}); err != nil {
 			return err
 		}
+		for _, name := range []string{"audit.key", "audit-anchors.jsonl"} { // of the log that is gone
+			if err := os.RemoveAll(filepath.Join(c.Dir, name)); err != nil {
+				return err
+			}
+		}
 	}
 	say("starting the database")
 	db, closeAll, err := c.open(ctx, log)
@@ -71,6 +76,9 @@ func (c *demoCmd) Run(ctx context.Context) error {
 		return err
 	}
 	stopAudit, err := c.keep(ctx, db, c.Dir, log)
+	if err != nil {
+		return err
+	}
 	defer stopAudit()
 	engine, err := c.prepare(ctx, db)
 	if err != nil {
