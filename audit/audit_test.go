@@ -54,7 +54,9 @@ func newLog(tb testing.TB, n, streams int) *log {
 			Stream: stream, Seq: last[stream].Seq + 1, Prev: leaves[stream], At: noon.Add(time.Duration(i) * time.Second),
 			Event: "approved", Actor: "person:7",
 			Facts: []Fact{
-				{"from", "pending"}, {"to", "approved"}, {"binding", strings.Repeat("ab", 32)},
+				{"from", "pending"},
+				{"to", "approved"},
+				{"binding", strings.Repeat("ab", 32)},
 				{"reason", `counted "twice", and Zoë agreed`},
 			},
 		}
@@ -349,8 +351,7 @@ func TestAnyTamperingWithAnAnchoredLogIsFound(t *testing.T) {
 			l.checkpoint(t, l.signer)
 		}
 		_, err := l.check(anchors...)
-		var f *Fault
-		if !errors.As(err, &f) {
+		if _, ok := errors.AsType[*Fault](err); !ok {
 			t.Fatalf("seed %d: nobody noticed: %v", seed, err)
 		}
 	}

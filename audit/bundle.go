@@ -136,7 +136,7 @@ func CheckBundle(r io.Reader, keys []string, anchors [][]byte, seen func(index i
 	var f *Fault
 	switch {
 	case errors.As(err, &f) || errors.Is(err, io.EOF):
-		return Report{}, fmt.Errorf("%w: %w", ErrNoBundle, err)
+		return Report{}, fmt.Errorf("%w: %v", ErrNoBundle, err) //nolint:errorlint // what is no bundle was not tampered with
 	case err != nil:
 		return Report{}, err
 	case head.Kind != kindBundle:
@@ -248,4 +248,28 @@ func (c *Checker) consistent(proofs map[[2]int64]tlog.TreeProof) error {
 	}
 	c.report.Last = c.checkpoints[len(c.checkpoints)-1]
 	return nil
+}
+
+// FormatAnchor writes a checkpoint as one line of a file of anchors.
+func FormatAnchor(signed []byte) ([]byte, error) {
+	text, err := json.Marshal(&line{Kind: kindCheckpoint, Note: string(signed)})
+	return append(text, '\n'), err
+}
+
+// ReadAnchors reads the checkpoints of a file of anchors, or of a bundle.
+func ReadAnchors(r io.Reader) ([][]byte, error) {
+	b := &bundleReader{r: bufio.NewReaderSize(r, 1<<16)}
+	var notes [][]byte
+	for {
+		l, err := b.next()
+		if errors.Is(err, io.EOF) {
+			return notes, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("anchors: %w", err)
+		}
+		if l.Kind == kindCheckpoint {
+			notes = append(notes, []byte(l.Note))
+		}
+	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // Fault is the first thing that is wrong with a log.
-type Fault struct {
+type Fault struct { //nolint:errname // it says what is wrong with a log
 	Index int64 // first entry of the tree that is wrong; -1 where what is wrong has no place in it
 	What  string
 }

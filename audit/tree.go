@@ -113,8 +113,7 @@ func (c *Checkpoint) text() string {
 // its signature.
 func OpenCheckpoint(signed []byte, verifiers note.Verifiers) (Checkpoint, error) {
 	n, err := note.Open(signed, verifiers)
-	var unknown *note.UnverifiedNoteError
-	if errors.As(err, &unknown) {
+	if unknown, ok := errors.AsType[*note.UnverifiedNoteError](err); ok {
 		c, err := parseCheckpoint(unknown.Note.Text)
 		if err != nil {
 			return c, err

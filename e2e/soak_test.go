@@ -180,6 +180,9 @@ func (s *soak) propose(ctx context.Context, sku string) (store.Step, error) {
 // approve proposes and approves one step after the other until ctx ends.
 func (s *soak) approve(ctx context.Context, worker int) {
 	for i := 0; ctx.Err() == nil; i++ {
+		if !s.keepsUp(ctx) {
+			return
+		}
 		step, err := s.propose(ctx, fmt.Sprintf("SKU-%d-%d", worker, i))
 		for _, slot := range step.Requirement.Slots {
 			for n := range slot.Count {
@@ -208,6 +211,26 @@ func (s *soak) approve(ctx context.Context, worker int) {
 	}
 }
 
+// most is how many approved steps may wait while more are approved.
+const most = 50
+
+// keepsUp returns when few enough steps wait, false when ctx ended.
+func (s *soak) keepsUp(ctx context.Context) bool {
+	for {
+		s.mu.Lock()
+		waiting := len(s.approved) - s.effects()
+		s.mu.Unlock()
+		if waiting < most {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
 // breakThings kills in random order, each time after something was carried out
 // since the last time.
 func (s *soak) breakThings(f faults, r *rand.Rand) {
@@ -226,8 +249,8 @@ func (s *soak) breakThings(f faults, r *rand.Rand) {
 	}
 	r.Shuffle(len(what), func(i, j int) { what[i], what[j] = what[j], what[i] })
 	for _, fault := range what {
-		before := s.size()
-		s.await("something is carried out", time.Minute, func() bool { return s.size() > before })
+		before := s.effects()
+		s.await("something is carried out", time.Minute, func() bool { return s.effects() > before+2 })
 		time.Sleep(time.Duration(r.IntN(300)) * time.Millisecond) // somewhere in an attempt
 		fault()
 	}
@@ -251,12 +274,13 @@ func (s *soak) kill() {
 	<-s.ended
 }
 
-func (s *soak) size() int64 {
-	info, err := os.Stat(s.journal)
+// effects counts what the target carried out.
+func (s *soak) effects() int {
+	text, err := os.ReadFile(s.journal)
 	if err != nil {
 		return 0
 	}
-	return info.Size()
+	return bytes.Count(text, []byte(`"key"`))
 }
 
 func (s *soak) await(what string, within time.Duration, there func() bool) {
@@ -297,7 +321,7 @@ func (s *soak) check() {
 	if err != nil {
 		s.Fatal(err)
 	}
-	for line := range bytes.Lines(text) {
+	for line := range bytes.Lines(bytes.TrimSpace(text)) {
 		var e struct{ Key string }
 		if err := json.Unmarshal(line, &e); err != nil {
 			s.Fatal(err)

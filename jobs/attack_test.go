@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -237,8 +236,7 @@ func (w *world) sound() {
 }
 
 func codeOf(err error) guardrails.Code {
-	var r *guardrails.Refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*guardrails.Refusal](err); ok {
 		return r.Code
 	}
 	return ""
@@ -480,11 +478,10 @@ func (w *world) chained() store.Step {
 			s.Recommendation, n, target, fmt.Appendf(nil, `{"do":%d}`, n), fmt.Appendf(nil, `{"undo":%d}`, n))
 	}
 	for _, name := range []string{"erp", "tms"} {
-		url := strings.Replace(refuses.URL, "http:", "ftp:", 1) // no attempt can be made
 		if _, err := w.db.AddTarget(w.Context(), store.Target{
 			Name: name, URL: refuses.URL, Idempotent: true, Private: true, Sites: []warehouse.Site{"-"}, Kinds: []guardrails.Kind{guardrails.KindVerifyLoad},
 		}); err != nil {
-			w.Fatal(err, url)
+			w.Fatal(err)
 		}
 	}
 	w.exec(`update target set allow_private = false where name = 'erp'`) // refused at the dial

@@ -12,7 +12,10 @@
 // is the caller's to look at.
 package pglocal
 
-import "log/slog"
+import (
+	"log/slog"
+	"strings"
+)
 
 // Config says where the cluster lives.
 type Config struct {
@@ -38,4 +41,11 @@ type InUseError struct {
 func (e *InUseError) Error() string {
 	return "PostgreSQL directory " + e.Home + " is in use by process " + e.Process + ": stop that process, " +
 		"or choose another directory"
+}
+
+// As returns a server's address for another of its roles. The cluster's owner,
+// whom [Server.DSN] names, is a superuser: who connects as a lesser role has no
+// way back to it. Whoever reaches the socket may be any role.
+func As(dsn, role string) string {
+	return strings.Replace(dsn, "//tallyman@", "//"+role+"@", 1)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/errgroup"
 
 	"tallyman/guardrails"
@@ -25,8 +26,7 @@ func propose(t *testing.T, db *store.DB) store.Step {
 }
 
 func codeOf(err error) guardrails.Code {
-	var r *guardrails.Refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*guardrails.Refusal](err); ok {
 		return r.Code
 	}
 	return ""
@@ -77,6 +77,15 @@ func TestOneOfManyApprovalsCounts(t *testing.T) {
 	}
 }
 
+// constraintOf names what an error of the database says was violated.
+func constraintOf(err error) string {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return ""
+	}
+	return pg.ConstraintName
+}
+
 // Whatever the program does, the database holds its own.
 func TestTheDatabaseHoldsItsOwn(t *testing.T) {
 	dsn := storetest.DSN(t)
@@ -88,46 +97,44 @@ func TestTheDatabaseHoldsItsOwn(t *testing.T) {
 	const execute = `insert into execution (step_id, operation, idempotency_key, target, lane, body)
 		select s.id, 0, 'tly_aaaaaaaaaaaaaaaaaaaaaaaaaa', o.target, 'x', o.body
 		from step s join operation o using (recommendation_id) where s.id = $1`
-	for name, statements := range map[string][]string{
-		"executed without approval": {execute},
-		"approved without audit":    {`update step set state = 'approved', approved_at = now(), version = 2 where id = $1`},
-		"skipped a version":         {`update step set escalation = 1, version = 3, audited = 2 where id = $1`},
-		"another binding":           {`update step set binding = sha256('x'), version = 2 where id = $1`},
-		"weaker":                    {`update step set requirement = jsonb_set(requirement, '{slots}', '[]'), binding = sha256('x'), version = 2 where id = $1`},
-		"another payload":           {`update step set payload_hash = sha256('x'), version = 2 where id = $1`},
-		"from nothing to done":      {`update step set state = 'succeeded', approved_at = now(), version = 2 where id = $1`},
-		"deleted":                   {`delete from step where id = $1`},
-		"another recommendation":    {`update recommendation set payload = 'x' where id = (select recommendation_id from step where id = $1)`},
-		"an edited audit log":       {`update audit_entry set body = 'x' where stream = $1`},
+	for name, tt := range map[string]struct{ statement, constraint string }{
+		"executed without approval": {execute, "execution_approved"},
+		"approved without audit":    {`update step set state = 'approved', approved_at = now(), version = 2 where id = $1`, "step_audited"},
+		"skipped a version":         {`update step set escalation = 1, version = 3, audited = 2 where id = $1`, "step_version"},
+		"another binding":           {`update step set binding = sha256('x'), version = 2 where id = $1`, "step_immutable"},
+		"weaker":                    {`update step set requirement = jsonb_set(requirement, '{slots}', '[]'), binding = sha256('x'), version = 2 where id = $1`, "step_no_weaker"},
+		"another payload":           {`update step set payload_hash = sha256('x'), version = 2 where id = $1`, "step_immutable"},
+		"from nothing to done":      {`update step set state = 'succeeded', approved_at = now(), version = 2 where id = $1`, "step_transition"},
+		"deleted":                   {`delete from step where id = $1`, "step_stays"},
+		"another recommendation":    {`update recommendation set payload = 'x' where id = (select recommendation_id from step where id = $1)`, "recommendation_immutable"},
+		"an edited audit log":       {`update audit_entry set body = 'x' where stream = $1`, "audit_entry_immutable"},
+		"a gap in the audit log":    {`insert into audit_entry (stream, seq, prev, body, at) values ($1, 5, sha256('x'), 'x', now())`, "audit_entry_chain"},
+		"a decision on other facts": {`insert into decision (step_id, person_id, verdict, slot, binding, roles, strength, session, reason)
+			select $1, max(id), 'approve', 'supervisor', sha256('x'), '{}', 'session', 's', '' from person`, "decision_binding"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tx, err := conn.Begin(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, s := range statements {
-				if _, err = tx.Exec(t.Context(), s, step.ID); err != nil {
-					break
-				}
-			}
-			if err == nil {
+			if _, err = tx.Exec(t.Context(), tt.statement, step.ID); err == nil {
 				err = tx.Commit(t.Context())
 			} else {
 				_ = tx.Rollback(t.Context())
 			}
-			if err == nil {
-				t.Error("the owner of the tables could do it")
+			if got := constraintOf(err); got != tt.constraint {
+				t.Errorf("%v is held by %q, want %q", err, got, tt.constraint)
 			}
 		})
 	}
 	exec(t, conn, approve, person, step.ID)
-	if _, err := conn.Exec(t.Context(), approve, person, step.ID); err == nil {
-		t.Error("one human approved twice")
+	if _, err := conn.Exec(t.Context(), approve, person, step.ID); constraintOf(err) != "decision_human_pkey" {
+		t.Errorf("one human approved twice: %v", err)
 	}
 	exec(t, conn, `update person set deactivated_at = now()`)
 	other := supervisor(t, conn, "DC-1")
 	exec(t, conn, `update person set deactivated_at = now()`)
-	if _, err := conn.Exec(t.Context(), approve, other, step.ID); err == nil {
-		t.Error("somebody who left approved")
+	if _, err := conn.Exec(t.Context(), approve, other, step.ID); constraintOf(err) != "decision_active" {
+		t.Errorf("somebody who left approved: %v", err)
 	}
 }

@@ -105,17 +105,17 @@ func TestQueueReadsBack(t *testing.T) {
 }
 
 // supervisor makes a person who may decide about counts.
-func supervisor(t *testing.T, conn *pgx.Conn, site string) guardrails.PersonID {
-	t.Helper()
+func supervisor(tb testing.TB, conn *pgx.Conn, site string) guardrails.PersonID {
+	tb.Helper()
 	var id guardrails.PersonID
-	err := conn.QueryRow(t.Context(), `
+	err := conn.QueryRow(tb.Context(), `
 		with p as (insert into person (name, refs_known) values ('Sam', true) returning id)
 		insert into role_grant (person_id, role, site, unlimited, origin)
 		select id, 'supervisor', $1, true, 'command'
 		from p
 		returning person_id`, site).Scan(&id)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return id
 }

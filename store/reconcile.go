@@ -34,7 +34,7 @@ func (db *DB) ReconcileExecutions(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("abandoned executions: %w", err)
 	}
 	for _, e := range abandoned {
-		r := Report{Outcome: ReportUnknown, Detail: "the worker did not report; it may have been sent"}
+		r := Report{Outcome: ReportUnknown, Uncounted: true, Detail: "the worker did not report; it may have been sent"}
 		if e.Target == guardrails.TargetInternal {
 			r.Outcome = ReportRetry
 		}

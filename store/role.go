@@ -43,6 +43,15 @@ func ensureRole(ctx context.Context, pool *pgxpool.Pool) error {
 	return err
 }
 
+// IsAppRole reports whether an address logs in as [AppRole] itself.
+func IsAppRole(dsn string) (bool, error) {
+	config, err := poolConfig(dsn)
+	if err != nil {
+		return false, err
+	}
+	return config.ConnConfig.User == AppRole, nil
+}
+
 // checkRole refuses to work as a role that could change the audit log.
 func (db *DB) checkRole(ctx context.Context) error {
 	var role string
@@ -58,4 +67,17 @@ func (db *DB) checkRole(ctx context.Context) error {
 		return fmt.Errorf("role %s could change the audit log; the program must work as %s: see grants.sql", role, AppRole)
 	}
 	return nil
+}
+
+// Confined reports whether the account that the program logged in with is without
+// a way back to the rights that it gave up: it owns nothing, is no superuser and
+// no member of a role that is more than [AppRole].
+func (db *DB) Confined(ctx context.Context) (bool, error) {
+	var confined bool
+	err := db.pool.QueryRow(ctx, `
+		select not exists (
+			select from pg_roles r
+			where pg_has_role(session_user, r.oid, 'member')
+				and (r.rolsuper or r.oid in (select relowner from pg_class where relnamespace = 'public'::regnamespace)))`).Scan(&confined)
+	return confined, err
 }

@@ -27,12 +27,13 @@ const (
 
 // Report is what came of an attempt, or of asking.
 type Report struct {
-	Outcome ReportOutcome
-	Status  int    // of HTTP, 0 without one
-	Answer  []byte // at most 64 KiB
-	Detail  string
-	After   time.Duration // the target asked for at least this pause
-	Spread  float64       // in [0, 1): moves the pause of a retry
+	Outcome   ReportOutcome
+	Status    int    // of HTTP, 0 without one
+	Answer    []byte // at most 64 KiB
+	Detail    string
+	After     time.Duration // the target asked for at least this pause
+	Spread    float64       // in [0, 1): moves the pause of a retry
+	Uncounted bool          // the attempt is not held against the target
 }
 
 // ErrFenced says that another worker, or a human, dealt with the execution
@@ -113,8 +114,11 @@ type standing struct {
 	fault   string
 }
 
-// pausedFor is when a paused target's operation is looked at again.
-const pausedFor = time.Minute
+const (
+	pausedFor = time.Minute      // until a paused target's operation is looked at again
+	firstAsk  = time.Second      // after an attempt without an answer
+	nextAsk   = 30 * time.Second // after a target did not say
+)
 
 func after(e *Execution, r *Report, now time.Time) standing {
 	n := standing{attempt: e.Attempt, due: now, fault: r.Detail}
@@ -122,29 +126,35 @@ func after(e *Execution, r *Report, now time.Time) standing {
 	case ReportApplied:
 		n.state, n.fault = guardrails.Applied, ""
 	case ReportRetry, ReportAbsent:
-		pause, again := guardrails.RetryAfter(e.Attempt, r.Spread, r.After)
+		pause, again := pauseAfter(e.Attempt, r)
 		if !again {
 			n.state, n.fault = guardrails.Refused, fmt.Sprintf("given up after %d attempts: %s", e.Attempt, r.Detail)
 			break
 		}
-		n.state = guardrails.Queued
-		if r.Outcome == ReportRetry {
-			n.due = now.Add(pause)
-		}
+		n.state, n.due = guardrails.Queued, now.Add(pause)
 	case ReportUnknown:
-		n.state = guardrails.Uncertain
-		asked := max(0, e.Epoch-e.Attempt)
-		pause, _ := guardrails.RetryAfter(min(asked+1, 5), r.Spread, 0)
-		if asked == 0 && e.State == guardrails.Sending {
-			pause = time.Second
+		n.state, n.due = guardrails.Uncertain, now.Add(firstAsk)
+		if e.State == guardrails.Uncertain {
+			n.due = now.Add(nextAsk)
 		}
-		n.due = now.Add(pause)
 	case ReportPaused:
 		n.state, n.attempt, n.due = guardrails.Queued, max(0, e.Attempt-1), now.Add(pausedFor)
 	case ReportRefused:
 		n.state = guardrails.Refused
 	}
+	if r.Uncounted {
+		n.attempt = max(0, e.Attempt-1)
+	}
 	return n
+}
+
+// pauseAfter returns the pause before an operation is sent again, and false when
+// it was sent often enough. What got lost once on the way goes at once.
+func pauseAfter(attempt int, r *Report) (time.Duration, bool) {
+	if r.Outcome == ReportAbsent && attempt <= 1 || attempt == 0 {
+		return 0, true
+	}
+	return guardrails.RetryAfter(attempt, r.Spread, r.After)
 }
 
 var attemptOutcomes = map[ReportOutcome]string{

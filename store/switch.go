@@ -29,8 +29,12 @@ func (db *DB) ThrowSwitch(ctx context.Context, k guardrails.Switch) (id int64, e
 			return err
 		}
 		return noteChange(ctx, tx, "switch", "thrown", operator, []audit.Fact{
-			{Name: "switch", Value: fmt.Sprint(id)}, {Name: "kind", Value: string(k.Kind)}, {Name: "site", Value: string(k.Site)},
-			{Name: "model", Value: fmt.Sprint(k.Model)}, {Name: "target", Value: k.Target}, {Name: "reason", Value: k.Reason},
+			{Name: "switch", Value: fmt.Sprint(id)},
+			{Name: "kind", Value: string(k.Kind)},
+			{Name: "site", Value: string(k.Site)},
+			{Name: "model", Value: fmt.Sprint(k.Model)},
+			{Name: "target", Value: k.Target},
+			{Name: "reason", Value: k.Reason},
 		})
 	})
 	if err != nil {
@@ -77,8 +81,11 @@ func (db *DB) AddFreeze(ctx context.Context, f guardrails.Freeze) (id int64, err
 			return err
 		}
 		return noteChange(ctx, tx, "switch", "frozen", operator, []audit.Fact{
-			{Name: "freeze", Value: fmt.Sprint(id)}, {Name: "kind", Value: string(f.Kind)}, {Name: "site", Value: string(f.Site)},
-			{Name: "from", Value: f.Begin.UTC().Format(time.RFC3339)}, {Name: "until", Value: f.End.UTC().Format(time.RFC3339)},
+			{Name: "freeze", Value: fmt.Sprint(id)},
+			{Name: "kind", Value: string(f.Kind)},
+			{Name: "site", Value: string(f.Site)},
+			{Name: "from", Value: f.Begin.UTC().Format(time.RFC3339)},
+			{Name: "until", Value: f.End.UTC().Format(time.RFC3339)},
 			{Name: "reason", Value: f.Reason},
 		})
 	})

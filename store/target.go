@@ -49,9 +49,13 @@ func (db *DB) AddTarget(ctx context.Context, t Target) (secret []byte, err error
 			return err
 		}
 		return noteChange(ctx, tx, "target", "added", operator, []audit.Fact{
-			{Name: "target", Value: t.Name}, {Name: "url", Value: t.URL}, {Name: "query_url", Value: t.QueryURL},
-			{Name: "sites", Value: fmt.Sprint(t.Sites)}, {Name: "kinds", Value: fmt.Sprint(t.Kinds)},
-			{Name: "idempotent", Value: fmt.Sprint(t.Idempotent)}, {Name: "private", Value: fmt.Sprint(t.Private)},
+			{Name: "target", Value: t.Name},
+			{Name: "url", Value: t.URL},
+			{Name: "query_url", Value: t.QueryURL},
+			{Name: "sites", Value: fmt.Sprint(t.Sites)},
+			{Name: "kinds", Value: fmt.Sprint(t.Kinds)},
+			{Name: "idempotent", Value: fmt.Sprint(t.Idempotent)},
+			{Name: "private", Value: fmt.Sprint(t.Private)},
 		})
 	})
 	switch {

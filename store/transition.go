@@ -28,11 +28,31 @@ func violates(err error, constraint string) bool {
 // saveTransition writes a transition: the step, the decision, the executions of an
 // approved step, and the audit entry. The step's row is locked.
 func (db *DB) saveTransition(ctx context.Context, tx pgx.Tx, was *Step, t *guardrails.Transition, actor string, now time.Time) error {
+	q := &pgx.Batch{}
+	if err := queueTransition(q, was, t, now); err != nil {
+		return err
+	}
+	prev, err := lastLeaf(ctx, tx, string(t.Step.ID))
+	if err != nil {
+		return err
+	}
+	if err := queueAudit(q, transitionEntry(was, t, actor, now, prev)); err != nil {
+		return err
+	}
+	if err := tx.SendBatch(ctx, q).Close(); err != nil {
+		return err
+	}
+	if t.Event != guardrails.Authorised && t.Event != guardrails.Replayed {
+		return nil
+	}
+	return db.enqueueExecutions(ctx, tx, t.Step.ID)
+}
+
+func queueTransition(q *pgx.Batch, was *Step, t *guardrails.Transition, now time.Time) error {
 	requirement, err := writeRequirement(t.Step.Requirement)
 	if err != nil {
 		return err
 	}
-	q := &pgx.Batch{}
 	if d := t.Decision; d != nil {
 		queueDecision(q, t.Step.ID, d)
 	}
@@ -50,20 +70,7 @@ func (db *DB) saveTransition(ctx context.Context, tx pgx.Tx, was *Step, t *guard
 		queueExecutions(q, was, now)
 	}
 	queueFollowing(q, was, t, now)
-	prev, err := lastLeaf(ctx, tx, string(s.ID))
-	if err != nil {
-		return err
-	}
-	if err := queueAudit(q, transitionEntry(was, t, actor, now, prev)); err != nil {
-		return err
-	}
-	if err := tx.SendBatch(ctx, q).Close(); err != nil {
-		return err
-	}
-	if t.Event != guardrails.Authorised && t.Event != guardrails.Replayed {
-		return nil
-	}
-	return db.enqueueExecutions(ctx, tx, s.ID)
+	return nil
 }
 
 func queueDecision(q *pgx.Batch, step guardrails.StepID, d *guardrails.Decision) {

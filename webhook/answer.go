@@ -31,26 +31,26 @@ type Answer struct {
 
 // classify judges an answer. Only a 2xx that does not speak of an error counts
 // as applied; a server error may have come after the effect.
-func classify(res *http.Response, body []byte, broken error, at time.Time) Answer {
-	status := res.StatusCode
+func classify(r *reply, broken error, at time.Time) Answer {
+	status := r.status
 	switch {
 	case status >= 200 && status < 300 && broken != nil:
-		return Answer{Outcome: Unknown, Detail: res.Status + ", but " + broken.Error()}
+		return Answer{Outcome: Unknown, Detail: r.text + ", but " + broken.Error()}
 	case status >= 200 && status < 300:
-		if fault := faultIn(body); fault != "" {
-			return Answer{Outcome: Unknown, Detail: res.Status + ", but " + fault}
+		if fault := faultIn(r.body); fault != "" {
+			return Answer{Outcome: Unknown, Detail: r.text + ", but " + fault}
 		}
-		return Answer{Outcome: Applied, Detail: res.Status}
+		return Answer{Outcome: Applied, Detail: r.text}
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return Answer{Outcome: Paused, Detail: res.Status + ": it does not accept our signature or our right"}
+		return Answer{Outcome: Paused, Detail: r.text + ": it does not accept our signature or our right"}
 	case status >= 300 && status < 400:
-		return Answer{Outcome: Retry, Detail: res.Status + ": redirects are not followed; correct the target's URL"}
+		return Answer{Outcome: Retry, Detail: r.text + ": redirects are not followed; correct the target's URL"}
 	case status == http.StatusRequestTimeout || status == http.StatusTooEarly || status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
-		return Answer{Outcome: Retry, Detail: res.Status, RetryAfter: retryAfter(res.Header.Get("Retry-After"), at)}
+		return Answer{Outcome: Retry, Detail: r.text, RetryAfter: retryAfter(r.header.Get("Retry-After"), at)}
 	case status >= 500:
-		return Answer{Outcome: Unknown, Detail: res.Status}
+		return Answer{Outcome: Unknown, Detail: r.text}
 	}
-	return Answer{Outcome: Refused, Detail: res.Status}
+	return Answer{Outcome: Refused, Detail: r.text}
 }
 
 // faultIn returns what in the body of a success says that it is none: something

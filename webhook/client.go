@@ -63,17 +63,17 @@ func newHTTP(private bool) *http.Client {
 
 // Deliver makes one attempt at an instant and says what came of it.
 func (c *Client) Deliver(ctx context.Context, m *Message, at time.Time) Answer {
-	res, body, sent, err := c.do(ctx, http.MethodPost, m.URL, m, at)
+	r, sent, err := c.do(ctx, http.MethodPost, m.URL, m, at)
 	switch {
 	case errors.Is(err, ErrAddress):
 		return Answer{Outcome: Refused, Detail: err.Error()}
 	case err != nil && !sent:
 		return Answer{Outcome: Retry, Detail: "not sent: " + err.Error()}
-	case res == nil:
+	case r.status == 0:
 		return Answer{Outcome: Unknown, Detail: "sent, without an answer: " + err.Error()}
 	}
-	a := classify(res, body, err, at)
-	a.Status, a.Body = res.StatusCode, body
+	a := classify(&r, err, at)
+	a.Status, a.Body = r.status, r.body
 	return a
 }
 
@@ -90,25 +90,33 @@ func (c *Client) Ask(ctx context.Context, m *Message, at time.Time) (applied boo
 	u.RawQuery = q.Encode()
 	question := *m
 	question.Body = nil
-	res, body, _, err := c.do(ctx, http.MethodGet, u.String(), &question, at)
+	r, _, err := c.do(ctx, http.MethodGet, u.String(), &question, at)
 	if err != nil {
 		return false, err
 	}
 	var says struct {
 		Applied *bool `json:"applied"`
 	}
-	if res.StatusCode != http.StatusOK || json.Unmarshal(body, &says) != nil || says.Applied == nil {
-		return false, fmt.Errorf("%s answered %s to the question, not {\"applied\": …}", u.Host, res.Status)
+	if r.status != http.StatusOK || json.Unmarshal(r.body, &says) != nil || says.Applied == nil {
+		return false, fmt.Errorf("%s answered %s to the question, not {\"applied\": …}", u.Host, r.text)
 	}
 	return *says.Applied, nil
+}
+
+// reply is an answer whose body was read.
+type reply struct {
+	status int    // 0 for none
+	text   string // such as "404 Not Found"
+	header http.Header
+	body   []byte
 }
 
 // do sends one request and reads the answer up to the limit. sent says whether
 // the target may have got the request. With an answer, err is what went wrong
 // while its body was read.
-func (c *Client) do(ctx context.Context, method, to string, m *Message, at time.Time) (res *http.Response, body []byte, sent bool, err error) {
+func (c *Client) do(ctx context.Context, method, to string, m *Message, at time.Time) (r reply, sent bool, err error) {
 	if err := CheckURL(to, m.Private); err != nil {
-		return nil, nil, false, err
+		return r, false, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -116,7 +124,7 @@ func (c *Client) do(ctx context.Context, method, to string, m *Message, at time.
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
 	req, err := http.NewRequestWithContext(ctx, method, to, bytes.NewReader(m.Body))
 	if err != nil {
-		return nil, nil, false, err
+		return r, false, err
 	}
 	req.GetBody = nil
 	h := req.Header
@@ -130,14 +138,15 @@ func (c *Client) do(ctx context.Context, method, to string, m *Message, at time.
 	if m.Private {
 		client = c.private
 	}
-	res, err = client.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
-		return nil, nil, connected.Load(), err
+		return r, connected.Load(), err
 	}
 	defer func() { _ = res.Body.Close() }()
-	body, err = io.ReadAll(io.LimitReader(res.Body, MaxAnswer+1))
-	if len(body) > MaxAnswer {
-		body, err = body[:MaxAnswer], fmt.Errorf("the answer has more than %d bytes", MaxAnswer)
+	r = reply{status: res.StatusCode, text: res.Status, header: res.Header}
+	r.body, err = io.ReadAll(io.LimitReader(res.Body, MaxAnswer+1))
+	if len(r.body) > MaxAnswer {
+		r.body, err = r.body[:MaxAnswer], fmt.Errorf("the answer has more than %d bytes", MaxAnswer)
 	}
-	return res, body, true, err
+	return r, true, err
 }

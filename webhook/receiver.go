@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -71,20 +72,21 @@ type Receiver struct {
 }
 
 // Restore reads a journal, so that keys are known over restarts. A last line
-// that a crash cut off is no effect.
-func (r *Receiver) Restore(journal io.Reader) error {
+// that a crash cut off is no effect: the journal is good for so many bytes.
+func (r *Receiver) Restore(journal io.Reader) (good int64, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.done = map[string]bool{}
 	for d := json.NewDecoder(journal); ; {
 		var e Effect
-		switch err := d.Decode(&e); err {
-		case nil:
-			r.done[e.Key] = true
-		case io.EOF, io.ErrUnexpectedEOF:
-			return nil
+		err := d.Decode(&e)
+		switch {
+		case err == nil:
+			r.done[e.Key], good = true, d.InputOffset()
+		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+			return good, nil
 		default:
-			return fmt.Errorf("journal: %w", err)
+			return good, fmt.Errorf("journal: %w", err)
 		}
 	}
 }
@@ -167,7 +169,7 @@ func (r *Receiver) apply(key string, body []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Journal(append(line, '\n')); err != nil {
+	if err := r.Journal(line); err != nil {
 		return err
 	}
 	if r.done == nil {

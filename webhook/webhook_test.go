@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,12 +65,12 @@ func TestVerify(t *testing.T) {
 }
 
 // target serves a receiver and counts what it carried out.
-func target(t *testing.T, faults ...string) (url string, effects *int) {
+func target(t *testing.T, faults ...string) (url string, effects *atomic.Int32) {
 	t.Helper()
-	effects = new(int)
+	effects = new(atomic.Int32)
 	r := &webhook.Receiver{
 		Secrets: [][]byte{secret}, Now: func() time.Time { return now }, Random: rand.New(rand.NewPCG(1, 2)),
-		Journal: func([]byte) error { *effects++; return nil },
+		Journal: func([]byte) error { effects.Add(1); return nil },
 	}
 	for _, f := range faults {
 		fault, err := webhook.ParseFault(f)
@@ -91,7 +92,7 @@ func TestEveryFailureIsClassified(t *testing.T) {
 	for _, tt := range []struct {
 		fault   string
 		want    webhook.Outcome
-		effects int
+		effects int32
 	}{
 		{"", webhook.Applied, 1},
 		{"500", webhook.Unknown, 0},
@@ -116,8 +117,8 @@ func TestEveryFailureIsClassified(t *testing.T) {
 				url, effects = target(t, tt.fault)
 			}
 			a := webhook.NewClient(300*time.Millisecond).Deliver(t.Context(), message(url), now)
-			if a.Outcome != tt.want || *effects != tt.effects || len(a.Body) > webhook.MaxAnswer {
-				t.Errorf("got %s (%s) and %d effects, want %s and %d", a.Outcome, a.Detail, *effects, tt.want, tt.effects)
+			if a.Outcome != tt.want || effects.Load() != tt.effects || len(a.Body) > webhook.MaxAnswer {
+				t.Errorf("got %s (%s) and %d effects, want %s and %d", a.Outcome, a.Detail, effects.Load(), tt.want, tt.effects)
 			}
 			if (tt.fault == "429" || tt.fault == "503") && a.RetryAfter != time.Second {
 				t.Errorf("it asked to wait for a second; got %s", a.RetryAfter)
@@ -135,7 +136,7 @@ func TestWhatNeverArrivedIsTriedAgain(t *testing.T) {
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
 	for name, url := range map[string]string{
-		"nobody listens":                gone.URL,
+		"nobody listens":                 gone.URL,
 		"a certificate that nobody gave": distrusted.URL,
 		"no TLS where TLS was expected":  strings.Replace(plain.URL, "http:", "https:", 1),
 	} {
@@ -159,12 +160,13 @@ func TestOneKeyIsAppliedOnceAndKnownForever(t *testing.T) {
 	for range 3 {
 		client.Deliver(t.Context(), m, now)
 	}
-	if applied, err := client.Ask(t.Context(), m, now); !applied || err != nil || *effects != 1 {
-		t.Errorf("after: %v, %v and %d effects", applied, err, *effects)
+	if applied, err := client.Ask(t.Context(), m, now); !applied || err != nil || effects.Load() != 1 {
+		t.Errorf("after: %v, %v and %d effects", applied, err, effects.Load())
 	}
+	whole := `{"key":"tly_a","sha256":"","body":{}}`
 	var again webhook.Receiver
-	if err := again.Restore(strings.NewReader(`{"key":"tly_a","sha256":"","body":{}}` + "\n" + `{"key":"tly_b","sha`)); err != nil {
-		t.Error(err)
+	if good, err := again.Restore(strings.NewReader(whole + "\n" + `{"key":"tly_b","sha`)); err != nil || good != int64(len(whole)) {
+		t.Errorf("the journal is good for %d bytes, %v; want %d", good, err, len(whole))
 	}
 }
 

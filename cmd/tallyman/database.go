@@ -43,22 +43,33 @@ func (d *database) openBeside(ctx context.Context, log *slog.Logger) (db *store.
 type starter func(context.Context, pglocal.Config, *slog.Logger) (dsn string, stop func(), err error)
 
 func (d *database) connect(ctx context.Context, log *slog.Logger, start starter) (db *store.DB, closeAll func(), err error) {
-	dsn, stop := d.URL, func() {}
-	if dsn == "" {
-		if dsn, stop, err = start(ctx, pglocal.Config{Dir: filepath.Join(d.Dir, "postgres"), Log: log}, log); err != nil {
+	owner, stop := d.URL, func() {}
+	program := owner
+	if owner == "" {
+		if owner, stop, err = start(ctx, pglocal.Config{Dir: filepath.Join(d.Dir, "postgres"), Log: log}, log); err != nil {
 			return nil, nil, err
 		}
+		program = pglocal.As(owner, store.AppRole)
 	}
-	if err := store.Migrate(ctx, dsn); err != nil {
+	if err := migrate(ctx, owner); err != nil {
 		stop()
 		return nil, nil, err
 	}
-	db, err = store.Open(ctx, dsn)
+	db, err = store.Open(ctx, program)
 	if err != nil {
 		stop()
 		return nil, nil, err
 	}
 	return db, func() { db.Close(); stop() }, nil
+}
+
+// migrate brings the schema up to date, unless the account is the program's own
+// role, which may not: then an owner of the tables runs "tallyman migrate".
+func migrate(ctx context.Context, dsn string) error {
+	if app, err := store.IsAppRole(dsn); app || err != nil {
+		return err
+	}
+	return store.Migrate(ctx, dsn)
 }
 
 // startPrivate starts the private PostgreSQL and keeps it running until stop.

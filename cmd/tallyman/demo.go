@@ -25,6 +25,7 @@ import (
 // demoCmd is a whole service on simulated warehouses.
 type demoCmd struct {
 	database
+	auditSettings
 	Listen string `default:"127.0.0.1:8080" help:"Address of API and pages; port 0 takes any free one."`
 	Fresh  bool   `help:"Begin anew: delete the private database of --dir first."`
 	Sites  int    `default:"3" help:"Simulated distribution centres."`
@@ -69,6 +70,8 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stopAudit, err := c.keep(ctx, db, c.Dir, log)
+	defer stopAudit()
 	engine, err := c.prepare(ctx, db)
 	if err != nil {
 		return err

@@ -29,6 +29,8 @@ type program struct {
 	Dead     deadCmd     `cmd:"" name:"deadletter" help:"Operations that wait for a human."`
 	Doctor   doctorCmd   `cmd:"" help:"Check every rule that nothing may break on what is recorded."`
 	User     userCmd     `cmd:"" help:"People: who may sign in, and what they may approve."`
+	Audit    auditCmd    `cmd:"" help:"The record of who decided what: verify, export, prove."`
+	Migrate  migrateCmd  `cmd:"" help:"Bring the database to this program's schema."`
 }
 
 const about = `What to count, which inbound load to check twice, and who must say yes.
@@ -44,8 +46,15 @@ func main() {
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "tallyman:", err)
 		stop()
-		os.Exit(1) //nolint:gocritic // stop was called
+		os.Exit(statusOf(err)) //nolint:gocritic // stop was called
 	}
+}
+
+func statusOf(err error) int {
+	if own, ok := errors.AsType[*exitError](err); ok {
+		return own.code
+	}
+	return 1
 }
 
 func run(ctx context.Context, args []string) error {

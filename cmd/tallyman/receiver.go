@@ -89,11 +89,15 @@ func openJournal(r *webhook.Receiver, name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.Restore(file); err != nil {
+	good, err := r.Restore(file)
+	if err == nil {
+		err = file.Truncate(good)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), file.Close())
 	}
 	r.Journal = func(line []byte) error {
-		if _, err := file.Write(line); err != nil {
+		if _, err := file.Write(append([]byte("\n"), line...)); err != nil {
 			return err
 		}
 		return file.Sync()

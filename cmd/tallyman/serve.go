@@ -23,6 +23,7 @@ import (
 type serveCmd struct {
 	database
 	signInSettings
+	auditSettings
 	Listen string `env:"TALLYMAN_LISTEN" default:"127.0.0.1:8080" help:"Address of API and pages. Put a proxy with TLS in front, and say its address with --public-url."`
 }
 
@@ -76,6 +77,11 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer closeAll()
+	stopAudit, err := c.keep(ctx, db, c.Dir, log)
+	if err != nil {
+		return err
+	}
+	defer stopAudit()
 	engine, err := jobs.Load(ctx, db, time.Now())
 	if err != nil {
 		return err
