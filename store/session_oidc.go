@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -69,22 +70,28 @@ func accountOf(ctx context.Context, tx pgx.Tx, who *Identity) (account int64, pe
 	return account, person, err
 }
 
-// syncGrants makes the roles that come from groups those that are wanted. What
-// somebody gave by hand stays and comes first.
-func syncGrants(ctx context.Context, tx pgx.Tx, person guardrails.PersonID, wanted []guardrails.Grant) error {
-	type where struct {
-		guardrails.Grant
-		FromGroup bool
-	}
+// heldGrant is a role that somebody has, and whether a group gave it.
+type heldGrant struct {
+	guardrails.Grant
+	FromGroup bool
+}
+
+func heldGrants(ctx context.Context, tx pgx.Tx, person guardrails.PersonID) ([]heldGrant, error) {
 	rows, _ := tx.Query(ctx, `
 		select role, site, coalesce(limit_minor, 0), coalesce(daily_minor, 0), unlimited, origin = 'oidc'
 		from role_grant
 		where person_id = $1 and revoked_at is null`, person)
-	held, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (h where, err error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (h heldGrant, err error) {
 		err = row.Scan(&h.Role, &h.Site, &h.Limit.Minor, &h.Daily.Minor, &h.Limit.Unlimited, &h.FromGroup)
 		h.Daily.Unlimited = h.Limit.Unlimited
 		return h, err
 	})
+}
+
+// syncGrants makes the roles that come from groups those that are wanted. What
+// somebody gave by hand stays and comes first.
+func syncGrants(ctx context.Context, tx pgx.Tx, person guardrails.PersonID, wanted []guardrails.Grant) error {
+	held, err := heldGrants(ctx, tx, person)
 	if err != nil {
 		return err
 	}
@@ -101,11 +108,7 @@ func syncGrants(ctx context.Context, tx pgx.Tx, person guardrails.PersonID, want
 			continue
 		}
 		done[key(g)] = true
-		same := false
-		for _, h := range held {
-			same = same || h.Grant == g
-		}
-		if same {
+		if slices.Contains(held, heldGrant{g, true}) {
 			continue
 		}
 		if err := grantRole(ctx, tx, by, person, g); err != nil {
