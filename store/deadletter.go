@@ -129,10 +129,22 @@ func (db *DB) CarryOut(ctx context.Context, e Execution) Report {
 	case *guardrails.PromoteModel:
 		return db.carryOutPromotion(ctx, a)
 	case *guardrails.ChangePolicy:
-		return Report{Outcome: ReportRefused, Detail: "policies cannot be put in force here yet"}
+		return db.carryOutPolicy(ctx, a)
 	default:
 		return Report{Outcome: ReportRefused, Detail: string(action.Kind()) + " is not the program's own to do"}
 	}
+}
+
+func (db *DB) carryOutPolicy(ctx context.Context, a *guardrails.ChangePolicy) Report {
+	err := db.SchedulePolicy(ctx, a)
+	var never *guardrails.Refusal
+	switch {
+	case errors.As(err, &never):
+		return Report{Outcome: ReportRefused, Detail: never.Detail}
+	case err != nil:
+		return Report{Outcome: ReportRetry, Detail: err.Error()}
+	}
+	return Report{Outcome: ReportApplied, Detail: fmt.Sprintf("policy %s is in force from %s", a.Version, a.Effective)}
 }
 
 func (db *DB) carryOutPromotion(ctx context.Context, a *guardrails.PromoteModel) Report {

@@ -90,19 +90,25 @@ func backFrom(r *http.Request) string {
 	return "/steps"
 }
 
-// signedOnceThereAreAccounts leaves a page open until the first account exists.
-func (s *server) signedOnceThereAreAccounts(next func(http.ResponseWriter, *http.Request, *viewer)) http.HandlerFunc {
+// queueReaders asks for a sign-in once there are accounts, unless the queue is
+// open to all. Who is signed in is told to next, else nil.
+func (s *server) queueReaders(next func(http.ResponseWriter, *http.Request, *viewer)) http.HandlerFunc {
 	signed := s.signed(next)
 	return func(w http.ResponseWriter, r *http.Request) {
-		exists, err := s.mustSignIn(r.Context())
-		switch {
-		case err != nil:
-			s.fail(w, r, err)
-		case exists:
+		must, err := s.mustSignIn(r.Context())
+		if err == nil && must && !s.openQueue {
 			signed(w, r)
-		default:
-			next(w, r, nil)
+			return
 		}
+		var v *viewer
+		if err == nil {
+			v, err = s.viewer(r)
+		}
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		next(w, r, v)
 	}
 }
 

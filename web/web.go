@@ -32,12 +32,15 @@ type server struct {
 	public string // address of this site as browsers see it, "" when not said
 	secure bool   // it is reached by HTTPS
 	oidc   *provider
+
+	openQueue bool // anybody may read it
 }
 
 // Config says how browsers and an identity provider reach the pages.
 type Config struct {
 	PublicURL string // such as https://tallyman.example.com; needed for OIDC and for safe cookies
 	OIDC      *OIDC  // nil for local accounts only
+	OpenQueue bool   // whoever reaches the address may read the queue of every site
 }
 
 // New returns the handler of every page.
@@ -45,6 +48,7 @@ func New(db *store.DB, clock func() time.Time, log *slog.Logger, config Config) 
 	files, version := assets()
 	s := &server{db: db, clock: clock, log: log, assets: "/static/" + version}
 	s.public = strings.TrimSuffix(config.PublicURL, "/")
+	s.openQueue = config.OpenQueue
 	s.secure = strings.HasPrefix(s.public, "https://")
 	var err error
 	if s.oidc, err = newProvider(config.OIDC, s.public); err != nil {
@@ -56,7 +60,7 @@ func New(db *store.DB, clock func() time.Time, log *slog.Logger, config Config) 
 	mux := http.NewServeMux()
 	mux.Handle("GET "+s.assets+"/", cached(http.StripPrefix(s.assets, http.FileServerFS(files))))
 	mux.Handle("GET /{$}", http.RedirectHandler("/queue", http.StatusSeeOther))
-	mux.HandleFunc("GET /queue", s.signedOnceThereAreAccounts(s.queue))
+	mux.HandleFunc("GET /queue", s.queueReaders(s.queue))
 	mux.HandleFunc("GET /signin", s.signInForm)
 	mux.HandleFunc("POST /signin", s.signIn)
 	mux.HandleFunc("POST /signout", s.signed(s.signOut))

@@ -92,7 +92,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = os.Remove(ready) }()
-	err = serve(ctx, listener, db, engine, web.Config{}, log)
+	err = serve(ctx, listener, db, engine, web.Config{OpenQueue: true}, log)
 	end()
 	err = errors.Join(err, targetEnded())
 	say("stopped; the data is kept in " + c.Dir)
