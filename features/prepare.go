@@ -33,50 +33,65 @@ func (s *site) touch(c *Coder, f *Fact) (t touch) {
 func (share *share) prepare(c *Coder, facts []Fact) {
 	site := share.site
 	share.touches = make([]touch, len(share.facts))
-	var words, counts []uint32 // by position
-	var days []dayCount        // by item
+	var e expectation
 	for n, i := range share.facts {
 		f := &facts[i]
 		if n == 0 || facts[share.facts[n-1]].At != f.At {
 			share.counted(c, facts, n)
 		}
-		t := site.touch(c, f)
-		share.touches[n] = t
-		if t.a == 0 {
-			continue
-		}
-		words = reach(words, max(t.a, t.b))
-		words[t.a-1] += f.words()
-		if t.b != 0 {
-			words[t.b-1] += f.words()
-		}
-		switch f.Kind {
-		case kindCount:
-			counts = reach(counts, t.a)
-			counts[t.a-1]++
-			fallthrough
-		case kindPickException, kindAdjustment:
-			item := site.positions.at(t.a - 1).item
-			days = reach(days, item+1)
-			days[item].add(dayOf(f.At))
-		default:
-		}
+		share.touches[n] = site.touch(c, f)
+		e.add(site, f, share.touches[n])
 	}
+	e.makeRoom(site)
+}
+
+// An expectation is how long the lists of a site will be.
+type expectation struct {
+	words, counts []uint32   // by position
+	days          []dayCount // of the tallies, by item
+}
+
+// add takes in what a fact will add to lists.
+func (e *expectation) add(site *site, f *Fact, t touch) {
+	if t.a == 0 {
+		return
+	}
+	e.words = reach(e.words, max(t.a, t.b))
+	words := f.words()
+	e.words[t.a-1] += words
+	if t.b != 0 {
+		e.words[t.b-1] += words
+	}
+	switch f.Kind {
+	case kindCount:
+		e.counts = reach(e.counts, t.a)
+		e.counts[t.a-1]++
+		fallthrough
+	case kindPickException, kindAdjustment:
+		item := site.positions.at(t.a - 1).item
+		e.days = reach(e.days, item+1)
+		e.days[item].add(dayOf(f.At))
+	default:
+	}
+}
+
+// makeRoom makes the lists that are still empty.
+func (e *expectation) makeRoom(site *site) {
 	var logs slab[record]
-	for i, n := range words {
+	for i, n := range e.words {
 		if p := site.positions.at(uint32(i)); p.log == nil {
 			p.log = logs.list(n)
 		}
 	}
 	var outcomes slab[count]
-	for i, n := range counts {
+	for i, n := range e.counts {
 		if p := site.positions.at(uint32(i)); p.counts == nil {
 			p.counts = outcomes.list(n)
 		}
 	}
 	var tiles slab[tile]
-	for i := range days {
-		site.items.at(uint32(i)).tally.expect(&days[i], &tiles)
+	for i := range e.days {
+		site.items.at(uint32(i)).tally.expect(&e.days[i], &tiles)
 	}
 }
 
@@ -135,15 +150,12 @@ func (t *tally) expect(days *dayCount, from *slab[tile]) {
 	}
 }
 
-// reach returns a list that is at least n long.
+// reach returns a list lengthened to at least n.
 func reach[T any](list []T, n uint32) []T {
 	if int(n) <= len(list) {
 		return list
 	}
-	if int(n) <= cap(list) {
-		return list[:n]
-	}
-	return append(list, make([]T, int(n)-len(list)+len(list)/2)...)[:n]
+	return append(list, make([]T, int(n)-len(list))...)
 }
 
 // A slab hands out lists of known lengths from common blocks of memory. A list

@@ -62,8 +62,8 @@ func (s *State) Replay(ctx context.Context, facts []Fact, schema *Schema, thread
 	r := replay{state: s, facts: facts, schema: schema}
 	workers := r.partition(max(1, threads))
 	each(workers, func(w *worker) {
-		for i := range w.shares {
-			w.shares[i].prepare(s.coder, facts)
+		for _, share := range w.shares {
+			share.prepare(s.coder, facts)
 		}
 	})
 	for start := 0; start < len(facts); {
@@ -121,7 +121,7 @@ func (r *replay) gives(f *Fact) bool {
 
 // A worker folds the facts of its sites.
 type worker struct {
-	shares  []share
+	shares  []*share
 	warmer  warmer
 	pending []pendingLine
 }
@@ -140,9 +140,8 @@ type pendingLine struct {
 	line    *line
 }
 
-// partition deals the sites out so that the workers have about as many facts,
-// and every example its place.
-func (r *replay) partition(threads int) []worker {
+// deal deals the sites out so that the workers have about as many facts.
+func (r *replay) deal(threads int) (workers []worker, shares []*share) {
 	counts := []int{}
 	for i := range r.facts {
 		id := int(r.facts[i].Site)
@@ -158,21 +157,27 @@ func (r *replay) partition(threads int) []worker {
 		}
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
-	workers := make([]worker, min(threads, max(1, len(order))))
+	workers = make([]worker, min(threads, max(1, len(order))))
 	load := make([]int, len(workers))
-	slot := make([][2]int, len(counts))
+	shares = make([]*share, len(counts))
 	for _, id := range order {
 		w := slices.Index(load, slices.Min(load))
 		load[w] += counts[id]
-		slot[id] = [2]int{w, len(workers[w].shares)}
-		workers[w].shares = append(workers[w].shares, share{site: r.state.site(uint32(id)), facts: make([]int32, 0, counts[id])})
+		shares[id] = &share{site: r.state.site(uint32(id)), facts: make([]int32, 0, counts[id])}
+		workers[w].shares = append(workers[w].shares, shares[id])
 	}
+	return workers, shares
+}
+
+// partition gives every fact to the worker of its site, every example its
+// place, and the tallies of the SKUs room for the days with counts.
+func (r *replay) partition(threads int) []worker {
+	workers, shares := r.deal(threads)
 	places := 0
-	var days []dayCount // with counts, by SKU
+	var days []dayCount // by SKU
 	for i := range r.facts {
 		f := &r.facts[i]
-		at := slot[f.Site]
-		share := &workers[at[0]].shares[at[1]]
+		share := shares[f.Site]
 		share.facts = append(share.facts, int32(i))
 		if r.gives(f) {
 			share.places = append(share.places, int32(places))
@@ -183,23 +188,22 @@ func (r *replay) partition(threads int) []worker {
 			days[f.SKU].add(dayOf(f.At))
 		}
 	}
+	if places > 0 {
+		r.examples = make([]Example, places)
+		r.vectors = make([]float32, places*r.schema.Width())
+	}
 	var tiles slab[tile]
 	for sku := range days {
 		if days[sku].n > 0 {
 			r.state.network[scopeSKU].reach(uint32(sku)).expect(&days[sku], &tiles)
 		}
 	}
-	if places > 0 {
-		r.examples = make([]Example, places)
-		r.vectors = make([]float32, places*r.schema.Width())
-	}
 	return workers
 }
 
 // day folds the worker's facts up to index end, and time up to front.
 func (w *worker) day(r *replay, end int, front int64) {
-	for i := range w.shares {
-		share := &w.shares[i]
+	for _, share := range w.shares {
 		cold := len(share.facts) // what is left when the facts that are warm are folded
 		for len(share.facts) > 0 && int(share.facts[0]) < end {
 			if len(share.facts) <= cold {
