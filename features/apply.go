@@ -2,10 +2,11 @@ package features
 
 import "math"
 
-// apply folds one fact into its site. What is known of loads is judged as of
-// before.
-func (s *site) apply(c *Coder, f *Fact, before int64) {
+// apply folds one fact into its site and the positions it touches. What is
+// known of loads is judged as of before.
+func (s *site) apply(c *Coder, f *Fact, touch touch, before int64) {
 	s.offset.set(f.At, f.Offset)
+	a, b := s.touched(touch)
 	if f.Cost != none || f.Pack != 0 || f.Attrs != 0 {
 		s.items.at(s.item(f.SKU)).describe(f)
 	}
@@ -14,43 +15,43 @@ func (s *site) apply(c *Coder, f *Fact, before int64) {
 		s.announce(c, f, before)
 	case kindReceipt:
 		s.receive(c, f, before)
-		s.move(c, f, f.To, f.Qty)
+		s.move(f, a, f.Qty)
 	case kindReturn:
-		s.move(c, f, f.To, f.Qty)
+		s.move(f, a, f.Qty)
 	case kindPutaway:
-		if f.From == f.To {
+		if a == nil {
 			s.item(f.SKU) // it is here, whatever its book
 		} else {
-			s.move(c, f, f.From, -f.Qty)
-			s.move(c, f, f.To, f.Qty)
+			s.move(f, a, -f.Qty)
+			s.move(f, b, f.Qty)
 		}
 	case kindPick:
-		s.move(c, f, f.From, -f.Qty)
+		s.move(f, a, -f.Qty)
 		if f.HasTo {
-			s.move(c, f, f.To, f.Qty)
+			s.move(f, b, f.Qty)
 		}
 	case kindShipment:
-		s.move(c, f, f.From, -f.Qty)
+		s.move(f, a, -f.Qty)
 	case kindTransfer:
 		if f.From == 0 {
-			s.move(c, f, f.To, f.Qty)
+			s.move(f, a, f.Qty)
 		} else {
-			s.move(c, f, f.From, -f.Qty)
+			s.move(f, a, -f.Qty)
 		}
 	case kindPickException:
-		s.note(c, f, entry{at: f.At, qty: f.Qty, ref: f.Expected, user: f.User, kind: f.Kind}, mExceptions)
+		s.note(a, entry{at: f.At, qty: f.Qty, ref: f.Expected, user: f.User, kind: f.Kind}, mExceptions)
 	case kindCount:
-		s.enter(c, f, f.Location, entry{at: f.At, qty: f.Qty, ref: f.Book, user: f.User, kind: f.Kind})
+		s.enter(a, entry{at: f.At, qty: f.Qty, ref: f.Book, user: f.User, kind: f.Kind})
 	case kindAdjustment:
-		s.note(c, f, entry{at: f.At, qty: f.Qty, ref: none, user: f.User, kind: f.Kind}, mAdjusts)
+		s.note(a, entry{at: f.At, qty: f.Qty, ref: none, user: f.User, kind: f.Kind}, mAdjusts)
 	case kindOpening, kindPosting:
-		s.enter(c, f, f.Location, entry{at: f.At, qty: f.Qty, ref: none, user: f.User, kind: f.Kind})
+		s.enter(a, entry{at: f.At, qty: f.Qty, ref: none, user: f.User, kind: f.Kind})
 	}
 }
 
-// move records stock entering or leaving one location.
-func (s *site) move(c *Coder, f *Fact, location uint32, qty int64) {
-	p := s.enter(c, f, location, entry{at: f.At, qty: qty, ref: none, user: f.User, kind: f.Kind})
+// move records stock entering or leaving one position.
+func (s *site) move(f *Fact, p *position, qty int64) {
+	s.enter(p, entry{at: f.At, qty: qty, ref: none, user: f.User, kind: f.Kind})
 	day := dayOf(f.At)
 	s.tally.on(day).add(mMoves, 1)
 	s.zones[p.zone].tally.on(day).add(mMoves, 1)
@@ -59,18 +60,17 @@ func (s *site) move(c *Coder, f *Fact, location uint32, qty int64) {
 	}
 }
 
-// note records something at a location that every key above it counts.
-func (s *site) note(c *Coder, f *Fact, e entry, m measure) {
-	p := s.enter(c, f, f.Location, e)
-	day := dayOf(f.At)
+// note records something at a position that every key above it counts.
+func (s *site) note(p *position, e entry, m measure) {
+	s.enter(p, e)
+	day := dayOf(e.at)
 	s.tally.on(day).add(m, 1)
 	s.zones[p.zone].tally.on(day).add(m, 1)
 	s.items.at(p.item).tally.on(day).add(m, 1)
 }
 
 // enter adds an entry to its position and credits the outcomes it changes.
-func (s *site) enter(c *Coder, f *Fact, location uint32, e entry) *position {
-	p := s.position(c, f.SKU, location)
+func (s *site) enter(p *position, e entry) {
 	was := p.standing()
 	if len(p.log) == 0 {
 		s.items.at(p.item).positions++
@@ -90,7 +90,6 @@ func (s *site) enter(c *Coder, f *Fact, location uint32, e entry) *position {
 		s.zones[p.zone].negatives += n
 		s.items.at(p.item).negatives += n
 	}
-	return p
 }
 
 // outcome credits a count to every key it tells something about; n is -1 to

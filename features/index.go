@@ -27,28 +27,6 @@ func (x *index) add(hash, number uint32) {
 	x.place(slot{hash, number + 1})
 }
 
-// count adds n to the number under a hash.
-func (x *index) count(hash, n uint32) {
-	x.grow()
-	s := x.at(hash)
-	if s.number == 0 {
-		x.used++
-		s.hash = hash
-	}
-	s.number += n
-}
-
-// at returns the slot of a hash, the free one where it would be if it is not
-// there. The index must not be empty.
-func (x *index) at(hash uint32) *slot {
-	mask := uint32(len(x.slots) - 1)
-	i := hash & mask
-	for x.slots[i].number != 0 && x.slots[i].hash != hash {
-		i = (i + 1) & mask
-	}
-	return &x.slots[i]
-}
-
 // grow makes room for one more.
 func (x *index) grow() {
 	if x.used < len(x.slots)/4*3 {

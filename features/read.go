@@ -30,8 +30,10 @@ func (s *State) Position(p warehouse.Position, schema *Schema) (vector []float32
 	home, found := s.siteAt(siteID), false
 	var pos *position
 	if home != nil {
-		pos = home.find(sku, location)
-		found = pos != nil
+		var number uint32
+		if number, found = home.find(sku, location); found {
+			pos = home.positions.at(number)
+		}
 	}
 	if !found {
 		missing = append(missing, MissingPosition)
@@ -46,7 +48,7 @@ func (s *State) Position(p warehouse.Position, schema *Schema) (vector []float32
 // to the site.
 func stranger(c *Coder, home *site, sku, location uint32, missing []string) (*site, *position, []string) {
 	guest := newSite(0)
-	p := *guest.position(c, sku, location)
+	p := *guest.positions.at(guest.position(c, sku, location))
 	if home == nil {
 		return guest, &p, append(missing, MissingSite, MissingSKU)
 	}

@@ -61,7 +61,11 @@ func byTime(a, b Fact) int { return cmp.Compare(a.At, b.At) }
 func (s *State) Replay(ctx context.Context, facts []Fact, schema *Schema, threads int) ([]Example, error) {
 	r := replay{state: s, facts: facts, schema: schema}
 	workers := r.partition(max(1, threads))
-	each(workers, func(w *worker) { w.expect(&r) })
+	each(workers, func(w *worker) {
+		for _, share := range w.shares {
+			share.prepare(s.coder, facts)
+		}
+	})
 	for start := 0; start < len(facts); {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -83,11 +87,6 @@ func (s *State) Replay(ctx context.Context, facts []Fact, schema *Schema, thread
 		}
 		s.front = front
 		start = end
-	}
-	for _, site := range s.sites {
-		if site != nil {
-			site.expected = index{}
-		}
 	}
 	return r.outcomes(workers), nil
 }
@@ -122,16 +121,17 @@ func (r *replay) gives(f *Fact) bool {
 
 // A worker folds the facts of its sites.
 type worker struct {
-	shares  []share
+	shares  []*share
 	warmer  warmer
 	pending []pendingLine
 }
 
 // A share is what is still to be folded of a site.
 type share struct {
-	site   *site
-	facts  []int32 // indices
-	places []int32 // of the examples they may give rise to
+	site    *site
+	facts   []int32 // indices
+	touches []touch // of each fact
+	places  []int32 // of the examples they may give rise to
 }
 
 // pendingLine is an example whose outcome is read at the end.
@@ -140,9 +140,8 @@ type pendingLine struct {
 	line    *line
 }
 
-// partition deals the sites out so that the workers have about as many facts,
-// and every example its place.
-func (r *replay) partition(threads int) []worker {
+// deal deals the sites out so that the workers have about as many facts.
+func (r *replay) deal(threads int) (workers []worker, shares []*share) {
 	counts := []int{}
 	for i := range r.facts {
 		id := int(r.facts[i].Site)
@@ -158,64 +157,59 @@ func (r *replay) partition(threads int) []worker {
 		}
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
-	workers := make([]worker, min(threads, max(1, len(order))))
+	workers = make([]worker, min(threads, max(1, len(order))))
 	load := make([]int, len(workers))
-	slot := make([][2]int, len(counts))
+	shares = make([]*share, len(counts))
 	for _, id := range order {
 		w := slices.Index(load, slices.Min(load))
 		load[w] += counts[id]
-		slot[id] = [2]int{w, len(workers[w].shares)}
-		workers[w].shares = append(workers[w].shares, share{site: r.state.site(uint32(id)), facts: make([]int32, 0, counts[id])})
+		shares[id] = &share{site: r.state.site(uint32(id)), facts: make([]int32, 0, counts[id])}
+		workers[w].shares = append(workers[w].shares, shares[id])
 	}
+	return workers, shares
+}
+
+// partition gives every fact to the worker of its site, every example its
+// place, and the tallies of the SKUs room for the days with counts.
+func (r *replay) partition(threads int) []worker {
+	workers, shares := r.deal(threads)
 	places := 0
+	var days []dayCount // by SKU
 	for i := range r.facts {
-		at := slot[r.facts[i].Site]
-		share := &workers[at[0]].shares[at[1]]
+		f := &r.facts[i]
+		share := shares[f.Site]
 		share.facts = append(share.facts, int32(i))
-		if r.gives(&r.facts[i]) {
+		if r.gives(f) {
 			share.places = append(share.places, int32(places))
 			places++
+		}
+		if f.Kind == kindCount {
+			days = reach(days, f.SKU+1)
+			days[f.SKU].add(dayOf(f.At))
 		}
 	}
 	if places > 0 {
 		r.examples = make([]Example, places)
 		r.vectors = make([]float32, places*r.schema.Width())
 	}
-	return workers
-}
-
-// expect counts the entries to come of each position, so that its log is made
-// as long as it will be.
-func (w *worker) expect(r *replay) {
-	for _, share := range w.shares {
-		expected := &share.site.expected
-		for _, i := range share.facts {
-			f := &r.facts[i]
-			words := uint32(1)
-			if f.Kind == kindCount && f.Book != none || f.Kind == kindPickException && f.Expected != none {
-				words = 2
-			}
-			a, b := f.places()
-			if a != 0 {
-				expected.count(hash(f.SKU, a), words)
-			}
-			if b != 0 {
-				expected.count(hash(f.SKU, b), words)
-			}
+	var tiles slab[tile]
+	for sku := range days {
+		if days[sku].n > 0 {
+			r.state.network[scopeSKU].reach(uint32(sku)).expect(&days[sku], &tiles)
 		}
 	}
+	return workers
 }
 
 // day folds the worker's facts up to index end, and time up to front.
 func (w *worker) day(r *replay, end int, front int64) {
-	for i := range w.shares {
-		share := &w.shares[i]
+	for _, share := range w.shares {
 		cold := len(share.facts) // what is left when the facts that are warm are folded
 		for len(share.facts) > 0 && int(share.facts[0]) < end {
 			if len(share.facts) <= cold {
-				next := share.facts[:min(block, len(share.facts))]
-				w.warmer.warm(r.state, share.site, r.facts, next)
-				cold = len(share.facts) - len(next)
+				n := min(block, len(share.facts))
+				w.warmer.warm(r.state, share.site, r.facts, share.facts[:n], share.touches[:n])
+				cold = len(share.facts) - n
 			}
 			w.instant(r, share)
 		}
@@ -229,22 +223,23 @@ func (w *worker) instant(r *replay, share *share) {
 	for n < len(share.facts) && r.facts[share.facts[n]].At == at {
 		n++
 	}
-	facts := share.facts[:n]
-	share.facts = share.facts[n:]
+	facts, touches := share.facts[:n], share.touches[:n]
+	share.facts, share.touches = share.facts[n:], share.touches[n:]
 	share.site.advance(r.state.coder, at)
-	for _, i := range facts {
+	for k, i := range facts {
 		if f := &r.facts[i]; r.gives(f) {
 			place := int(share.places[0])
 			share.places = share.places[1:]
 			if f.Kind == kindCount {
-				r.count(share.site, f, place)
+				p, _ := share.site.touched(touches[k])
+				r.count(share.site, p, f, place)
 			} else {
 				w.line(r, share.site, facts, f, place)
 			}
 		}
 	}
-	for _, i := range facts {
-		share.site.apply(r.state.coder, &r.facts[i], at+1)
+	for k, i := range facts {
+		share.site.apply(r.state.coder, &r.facts[i], touches[k], at+1)
 	}
 }
 
@@ -253,9 +248,8 @@ func (r *replay) vector(place int) []float32 {
 	return r.vectors[place*n : (place+1)*n : (place+1)*n]
 }
 
-func (r *replay) count(site *site, f *Fact, place int) {
+func (r *replay) count(site *site, p *position, f *Fact, place int) {
 	s := r.state
-	p := site.position(s.coder, f.SKU, f.Location)
 	v := r.vector(place)
 	s.positionVector(site, p, f.At, f.Book, v[:numPosition])
 	s.coder.writeAttrs(r.schema, site.items.at(p.item).attrs.value, v)

@@ -7,7 +7,6 @@ type site struct {
 	tally     *tally
 	positions pages[position]
 	index     index
-	expected  index       // while replaying: words to come by hash of their position
 	words     []record    // of the entry being logged
 	void      []count     // the outcomes that an entry ended
 	items     pages[item] // SKUs of this site
@@ -104,25 +103,22 @@ func newSite(id uint32) *site {
 	}
 }
 
-func (s *site) position(c *Coder, sku, location uint32) *position {
-	if p := s.find(sku, location); p != nil {
-		return p
+// position returns the number of a position, making it when it is new.
+func (s *site) position(c *Coder, sku, location uint32) uint32 {
+	if i, ok := s.find(sku, location); ok {
+		return i
 	}
 	p, i := s.positions.add()
 	*p = position{sku: sku, location: location, item: s.item(sku), zone: s.zone(c.zoneOf[location])}
-	h := hash(sku, location)
-	s.index.add(h, i)
-	if len(s.expected.slots) > 0 {
-		p.log = make(records, 0, s.expected.at(h).number)
-	}
-	return p
+	s.index.add(hash(sku, location), i)
+	return i
 }
 
-// find returns a position, nil when the site has none such.
-func (s *site) find(sku, location uint32) *position {
+// find returns the number of a position, if the site has it.
+func (s *site) find(sku, location uint32) (number uint32, ok bool) {
 	slots := s.index.slots
 	if len(slots) == 0 {
-		return nil
+		return 0, false
 	}
 	h, mask := hash(sku, location), uint32(len(slots)-1)
 	for i := h & mask; slots[i].number != 0; i = (i + 1) & mask {
@@ -130,10 +126,10 @@ func (s *site) find(sku, location uint32) *position {
 			continue
 		}
 		if p := s.positions.at(slots[i].number - 1); p.sku == sku && p.location == location {
-			return p
+			return slots[i].number - 1, true
 		}
 	}
-	return nil
+	return 0, false
 }
 
 func (s *site) item(sku uint32) uint32 {
