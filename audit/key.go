@@ -126,7 +126,7 @@ func (t *trust) open(signed []byte) (Checkpoint, error) {
 			return c, fmt.Errorf("checkpoint of %d entries: %w", c.Size, err)
 		}
 	}
-	n, err := note.Open(signed, t.verifiers())
+	n, err := openNote(signed, t.verifiers())
 	if err != nil || len(n.Sigs) < len(c.Keys) {
 		return c, fmt.Errorf("checkpoint of %d entries: not every key that it names has signed it", c.Size)
 	}

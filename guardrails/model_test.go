@@ -141,6 +141,11 @@ func (m *model) decline(who, epoch int, becomes State) bool {
 	if !m.may(who, nobody) || !open || m.now >= m.expires || epoch != m.epoch || !m.holds(who) {
 		return false
 	}
+	for _, s := range m.said {
+		if s.epoch == m.epoch && (s.who == who || s.principal == who) {
+			return false
+		}
+	}
 	m.said = append(m.said, modelSaying{who, nobody, false, "", m.epoch})
 	m.state = becomes
 	return true

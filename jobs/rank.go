@@ -142,6 +142,7 @@ const rankPause = 2 * time.Second
 // Work ranks the site, and once more later where events came meanwhile.
 func (w *rankWorker) Work(ctx context.Context, job *river.Job[store.RankArgs]) error {
 	site := warehouse.Site(job.Args.Site)
+	ranked := w.engine.Watermark() // at least; what is folded in meanwhile is ranked once more
 	if err := Rank(ctx, w.db, w.engine, site, w.clock()); err != nil {
 		return err
 	}
@@ -150,7 +151,7 @@ func (w *rankWorker) Work(ctx context.Context, job *river.Job[store.RankArgs]) e
 		return err
 	}
 	for _, s := range sites {
-		if s.Code == site && int64(s.LastSeq) > w.engine.Watermark() {
+		if s.Code == site && int64(s.LastSeq) > ranked {
 			return river.JobSnooze(rankPause)
 		}
 	}
