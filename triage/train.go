@@ -24,6 +24,8 @@ type Settings struct {
 	Cost float64
 	// MinTexts is how many examples must contain an n-gram that is to count.
 	MinTexts int
+	// Lexicon says what the texts' trade calls things; nil for none.
+	Lexicon *Lexicon
 	// Precision is the share of labels given without abstaining that should be
 	// right.
 	Precision float64
@@ -111,7 +113,7 @@ func (c *corpus) fit(ctx context.Context, rows []int) (*Model, error) {
 		texts[i], labels[i] = c.texts[r], c.labels[r]
 	}
 	limit := min(maxGrams, maxWeights/len(c.names)/int(blocks))
-	m := &Model{Labels: c.names, Examples: len(rows), vocabulary: learnVocabulary(texts, c.settings.MinTexts, limit)}
+	m := &Model{Labels: c.names, Examples: len(rows), vocabulary: learnVocabulary(texts, c.settings.MinTexts, limit, c.settings.Lexicon)}
 	if slices.Contains(c.names, c.settings.OutOfScope) {
 		m.OutOfScope = c.settings.OutOfScope
 	}
