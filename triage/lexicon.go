@@ -108,6 +108,16 @@ func (l *Lexicon) prepare() error {
 	return nil
 }
 
+// mayFind reports whether a text may have the feature: a concept or a pair.
+func (l *Lexicon) mayFind(feature string) bool {
+	a, b, pair := strings.Cut(feature, "+")
+	has := func(id string) bool {
+		_, ok := slices.BinarySearchFunc(l.Concepts, id, func(c Concept, id string) int { return strings.Compare(c.ID, id) })
+		return ok
+	}
+	return has(a) && (!pair || has(b) && a < b)
+}
+
 // hit is a concept at a word.
 type hit struct {
 	concept int32
