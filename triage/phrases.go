@@ -35,7 +35,7 @@ func newPhraseBook() *phraseBook {
 func (b *phraseBook) add(id int32, text string) bool {
 	var words []phraseWord
 	gap := false
-	for _, w := range strings.Fields(Normalize(text)) {
+	for w := range strings.FieldsSeq(Normalize(text)) {
 		if w == ".." {
 			gap = true
 			continue

@@ -111,9 +111,10 @@ func newCorpus(examples []Example, s Settings) (*corpus, error) {
 
 // fit learns vocabulary and weights from some examples, without calibration.
 func (c *corpus) fit(ctx context.Context, rows []int) (*Model, error) {
-	texts, labels := make([]string, len(rows)), make([]int, len(rows))
-	for i, r := range rows {
-		texts[i], labels[i] = c.texts[r], c.labels[r]
+	var texts []string
+	var labels []int
+	for _, r := range rows {
+		texts, labels = append(texts, c.texts[r]), append(labels, c.labels[r])
 	}
 	r := rand.New(rand.NewPCG(c.settings.Seed, misspellStream))
 	for i := range rows {
