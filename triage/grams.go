@@ -10,8 +10,9 @@ import (
 type block int
 
 const (
-	wordBlock block = iota // words and pairs of neighbouring words
-	charBlock              // runs of 2 to 5 characters within a word and its borders
+	wordBlock    block = iota // words and pairs of neighbouring words
+	charBlock                 // runs of 2 to 5 characters within a word and its borders
+	conceptBlock              // what a lexicon sees
 	blocks
 )
 

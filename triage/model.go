@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 
 	"tallyman/models"
 )
@@ -71,10 +72,21 @@ type measured struct {
 }
 
 func (m *Model) measure(normalized string) measured {
-	v, known := m.vocabulary.vector(normalized)
+	v, known := m.vocabulary.vector(m.withoutLabels(normalized))
 	scores := make([]float32, len(m.Labels))
 	m.linear.scores(v, scores)
 	return measured{m.confidence.probabilities(scores), signalsOf(scores, known, slices.Index(m.Labels, m.OutOfScope))}
+}
+
+// withoutLabels takes the ids of labels out of a text: who writes one wants a
+// label, and says nothing of what happened. Ids that are plain words stay.
+func (m *Model) withoutLabels(normalized string) string {
+	for _, l := range m.Labels {
+		if strings.ContainsAny(l, "._") && strings.Contains(normalized, l) {
+			normalized = strings.ReplaceAll(normalized, l, " ")
+		}
+	}
+	return normalized
 }
 
 // topClasses are the places of the k greatest probabilities, greatest first.

@@ -20,7 +20,7 @@ import (
 // IEEE 754, texts have their length in front. n-grams rise within a block and
 // share their beginning with the one before; a class's weights are whole steps
 // from -127 to 127.
-const fileMagic = "tallyman triage 1\n"
+const fileMagic = "tallyman triage 2\n"
 
 // Limits of a file, so that a bad one cannot take the machine.
 const (
@@ -90,6 +90,7 @@ func (f fileWriter) model(m *Model) {
 	f.count(len(m.scope.quantiles))
 	f.floats(m.scope.quantiles...)
 	f.floats(m.thresholds...)
+	f.lexicon(m.vocabulary.lexicon)
 	for b := range blocks {
 		grams := m.vocabulary.grams[m.vocabulary.starts[b]:m.vocabulary.starts[b+1]]
 		f.count(len(grams))
@@ -106,6 +107,23 @@ func (f fileWriter) model(m *Model) {
 	f.singles(m.linear.steps)
 	for i, w := range m.linear.weights {
 		f.w.WriteByte(byte(int8(math.Round(float64(w / m.linear.steps[i%m.linear.classes])))))
+	}
+}
+
+// lexicon writes version 0 for none.
+func (f fileWriter) lexicon(l *Lexicon) {
+	if l == nil {
+		f.count(0)
+		return
+	}
+	f.count(l.Version)
+	f.count(len(l.Concepts))
+	for _, c := range l.Concepts {
+		f.text(c.ID)
+		f.count(len(c.Phrases))
+		for _, p := range c.Phrases {
+			f.text(p)
+		}
 	}
 }
 
@@ -260,7 +278,7 @@ func (f *fileReader) model() *Model {
 }
 
 func (f *fileReader) vocabulary(labels int) *vocabulary {
-	v := &vocabulary{}
+	v := &vocabulary{lexicon: f.lexicon()}
 	for b := range blocks {
 		before := ""
 		for i := range f.count("number of n-grams", 0, min(maxGrams, maxWeights/max(labels, 1)/int(blocks))) {
@@ -282,6 +300,31 @@ func (f *fileReader) vocabulary(labels int) *vocabulary {
 	}
 	v.indexGrams()
 	return v
+}
+
+func (f *fileReader) lexicon() *Lexicon {
+	l := &Lexicon{Version: f.count("version of the lexicon", 0, math.MaxInt32)}
+	if l.Version == 0 {
+		return nil
+	}
+	for range f.count("number of concepts", 0, maxConcepts) {
+		c := Concept{ID: f.text("concept")}
+		for range f.count("number of phrases", 0, maxPhrases) {
+			c.Phrases = append(c.Phrases, f.text("phrase"))
+			if f.err != nil {
+				return nil
+			}
+		}
+		l.Concepts = append(l.Concepts, c)
+	}
+	if f.err != nil {
+		return nil
+	}
+	if err := l.prepare(); err != nil {
+		f.fail("lexicon: %w", err)
+		return nil
+	}
+	return l
 }
 
 func (f *fileReader) linear(classes, features int) *linear {

@@ -52,6 +52,7 @@ func NewRedactor(names []string) *Redactor {
 var (
 	emailPattern = regexp.MustCompile(`(?i)[\pL\pN._%+'-]+\s?(?:@|\(at\)|\[at\])\s?[\pL\pN-]+(?:\.[\pL\pN-]+)+`)
 	ibanStart    = regexp.MustCompile(`(?i)\b[A-Z]{2}[ -]?\d[ -]?\d`)
+	groupedCard  = regexp.MustCompile(`\b(?:\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{1,7}|\d{13,19})\b`)
 	cardPattern  = regexp.MustCompile(`\d(?:[ -]?\d){12,18}`)
 	phonePattern = regexp.MustCompile(`(?:\+|\b00)\d(?:[\s./-]?\(?\d\)?){6,14}|\(\d{2,5}\)[\s./-]?\d(?:[\s./-]?\d){4,10}|\b0\d{1,4}(?:[\s./-]\d{2,8}){1,4}\b|\b\d{3}[\s./-]\d{3}[\s./-]\d{4}\b`)
 	phoneWords   = regexp.MustCompile(`(?i)(?:tel|phone|mobile|mob|cell|call|whatsapp|fax|handy|telefon|tlf|tfno)[\pL]*\.?\s?(?:me|at|on|is|no|nr|number|:|\.|=|\s)*\s?(\+?\(?\d(?:[\s()./-]?\d){5,14})`)
@@ -74,6 +75,7 @@ func (d *Redactor) Redact(text string) Redacted {
 	text = r.replace(text, emailPattern, "EMAIL", nil)
 	text = r.ibans(text)
 	text = r.replace(text, cardPattern, "CARD", validCard)
+	text = r.replace(text, groupedCard, "CARD", validCard) // after another number
 	text = phoneWords.ReplaceAllStringFunc(text, func(match string) string {
 		number := phoneWords.FindStringSubmatch(match)[1]
 		return strings.TrimSuffix(match, number) + r.placeholder("PHONE", number)

@@ -2,8 +2,6 @@ package triage
 
 import (
 	"slices"
-	"strings"
-	"unicode"
 
 	"tallyman/warehouse"
 )
@@ -50,9 +48,9 @@ func (t *Taxonomy) Route(label, text string, f Facts) Routing {
 	if slices.ContainsFunc(t.RaiseOne, func(fact Fact) bool { return slices.Contains(f.Holding, fact) }) {
 		r.Severity = max(r.Severity-1, S1)
 	}
-	words := signalWords(text)
+	told := tell(text)
 	for _, s := range t.Signals {
-		if s.found(words) {
+		if s.found(told) {
 			r.add(t, s)
 		}
 	}
@@ -96,28 +94,25 @@ func (r Raise) holds(f Facts, currency warehouse.Currency) bool {
 	return f.Value.Minor >= least
 }
 
-func signalWords(text string) []string {
-	return strings.FieldsFunc(Normalize(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+// told is what signals look at.
+type told struct {
+	words    []string
+	concepts map[string]bool
 }
 
-// found reports whether one of the phrases is in the text.
-func (s *Signal) found(words []string) bool {
-	return slices.ContainsFunc(s.phrases, func(phrase []string) bool {
-		for i := 0; i+len(phrase) <= len(words); i++ {
-			if matches(phrase, words[i:]) {
-				return true
-			}
-		}
-		return false
-	})
+func tell(text string) told {
+	normalized := Normalize(text)
+	t := told{plainWords(normalized), map[string]bool{}}
+	DefaultLexicon().features(normalized, func(f string) { t.concepts[f] = true })
+	return t
 }
 
-func matches(phrase, words []string) bool {
-	for k, want := range phrase {
-		stem, open := strings.CutSuffix(want, "*")
-		if !open && words[k] != want || open && !strings.HasPrefix(words[k], stem) {
-			return false
-		}
+// found reports whether one of the words or concepts is in the text.
+func (s *Signal) found(t told) bool {
+	if slices.ContainsFunc(s.Concepts, func(c string) bool { return t.concepts[c] }) {
+		return true
 	}
-	return true
+	found := false
+	s.book.find(t.words, func(int32, int) { found = true })
+	return found
 }

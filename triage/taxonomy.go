@@ -71,9 +71,10 @@ type Signal struct {
 	Severity   Severity
 	Copies     []string
 	Restricted bool
-	Words      []string // a word that ends in * stands for all that begin so
+	Words      []string // a word that ends in * stands for all that begin so, ".." for up to three words
+	Concepts   []string // what the default lexicon calls it; "a+b" for two that stand in one ticket
 
-	phrases [][]string
+	book *phraseBook
 }
 
 // Severity is how urgent a ticket is: S1 now, S2 in this shift, S3 within a
@@ -228,19 +229,23 @@ func (l Label) check(currency warehouse.Currency) error {
 
 func (s *Signal) prepare(labels map[string]bool) error {
 	switch {
-	case s.ID == "" || len(s.Words) == 0:
-		return errors.New("id and words are needed")
+	case s.ID == "" || len(s.Words)+len(s.Concepts) == 0:
+		return errors.New("id and words or concepts are needed")
 	case !labels[s.Label]:
 		return fmt.Errorf("label %q is not in the taxonomy", s.Label)
 	case s.Severity == 0:
 		return errors.New("severity is needed")
 	}
+	s.book = newPhraseBook()
 	for _, w := range s.Words {
-		phrase := strings.Fields(Normalize(w))
-		if len(phrase) == 0 || slices.Contains(phrase, "*") {
+		if !s.book.add(0, w) {
 			return fmt.Errorf("the word %q says nothing", w)
 		}
-		s.phrases = append(s.phrases, phrase)
+	}
+	for _, c := range s.Concepts {
+		if !DefaultLexicon().mayFind(c) {
+			return fmt.Errorf("concept %q is not in the lexicon; a pair is in order of the alphabet", c)
+		}
 	}
 	return nil
 }

@@ -24,6 +24,11 @@ type Settings struct {
 	Cost float64
 	// MinTexts is how many examples must contain an n-gram that is to count.
 	MinTexts int
+	// Misspelt is the share of examples that are learned a second time with
+	// slips in their words, 0 to 1.
+	Misspelt float64
+	// Lexicon says what the texts' trade calls things; nil for none.
+	Lexicon *Lexicon
 	// Precision is the share of labels given without abstaining that should be
 	// right.
 	Precision float64
@@ -36,7 +41,7 @@ type Settings struct {
 
 // DefaultSettings are good for short texts and 20 or more examples a label.
 func DefaultSettings() Settings {
-	return Settings{OutOfScope: "out_of_scope", Cost: 4, MinTexts: 2, Precision: 0.95, Seed: 1, Threads: 1}
+	return Settings{OutOfScope: "out_of_scope", Cost: 4, MinTexts: 2, Misspelt: 0.3, Precision: 0.95, Seed: 1, Threads: 1}
 }
 
 // Limits of what a model may be, in training and in a file.
@@ -106,12 +111,19 @@ func newCorpus(examples []Example, s Settings) (*corpus, error) {
 
 // fit learns vocabulary and weights from some examples, without calibration.
 func (c *corpus) fit(ctx context.Context, rows []int) (*Model, error) {
-	texts, labels := make([]string, len(rows)), make([]int, len(rows))
-	for i, r := range rows {
-		texts[i], labels[i] = c.texts[r], c.labels[r]
+	var texts []string
+	var labels []int
+	for _, r := range rows {
+		texts, labels = append(texts, c.texts[r]), append(labels, c.labels[r])
+	}
+	r := rand.New(rand.NewPCG(c.settings.Seed, misspellStream))
+	for i := range rows {
+		if r.Float64() < c.settings.Misspelt {
+			texts, labels = append(texts, misspell(r, texts[i])), append(labels, labels[i])
+		}
 	}
 	limit := min(maxGrams, maxWeights/len(c.names)/int(blocks))
-	m := &Model{Labels: c.names, Examples: len(rows), vocabulary: learnVocabulary(texts, c.settings.MinTexts, limit)}
+	m := &Model{Labels: c.names, Examples: len(rows), vocabulary: learnVocabulary(texts, c.settings.MinTexts, limit, c.settings.Lexicon)}
 	if slices.Contains(c.names, c.settings.OutOfScope) {
 		m.OutOfScope = c.settings.OutOfScope
 	}
@@ -127,6 +139,9 @@ func (c *corpus) fit(ctx context.Context, rows []int) (*Model, error) {
 	}
 	return m, err
 }
+
+// misspellStream keeps the random slips apart from the other random choices.
+const misspellStream = 1 << 40
 
 // heldOutRow is what a model that did not see an example says of it.
 type heldOutRow struct {

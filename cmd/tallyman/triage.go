@@ -46,6 +46,7 @@ type triageTrainCmd struct {
 	CSV       string  `name:"csv" required:"" placeholder:"FILE" help:"Examples: columns text and label; or a folder of such files."`
 	Out       string  `short:"o" required:"" placeholder:"FILE" help:"Where the model goes."`
 	OOSLabel  string  `name:"oos-label" placeholder:"LABEL" help:"Label of examples about nothing the others say; out_of_scope or oos when not given. There may be none."`
+	Lexicon   string  `placeholder:"FILE" help:"What the trade calls things: a file, default or none. When not given, the default one if all labels are of the default taxonomy."`
 	Precision float64 `default:"0.95" help:"Share of labels given without abstaining that should be right."`
 	Seed      uint64  `default:"1" help:"Same seed and examples, same bytes."`
 	Threads   int     `placeholder:"N" help:"At most; all cores when not given. The model is the same for any number."`
@@ -72,6 +73,9 @@ func (c *triageTrainCmd) Run(ctx context.Context, k *kong.Context) error {
 	}
 	s := triage.DefaultSettings()
 	s.OutOfScope, s.Precision, s.Seed, s.Threads = outOfScopeLabel(c.OOSLabel, examples), c.Precision, c.Seed, c.Threads
+	if s.Lexicon, err = lexiconFor(c.Lexicon, examples); err != nil {
+		return err
+	}
 	if s.Threads <= 0 {
 		s.Threads = runtime.GOMAXPROCS(0)
 	}
@@ -108,6 +112,33 @@ func outOfScopeLabel(named string, examples []triage.Example) string {
 		}
 	}
 	return ""
+}
+
+// lexiconFor is the named lexicon; without a name, the default one for the
+// default taxonomy's labels and none for others.
+func lexiconFor(named string, examples []triage.Example) (*triage.Lexicon, error) {
+	switch named {
+	case "none":
+		return nil, nil
+	case "default":
+		return triage.DefaultLexicon(), nil
+	case "":
+		taxonomy := triage.DefaultTaxonomy()
+		foreign := func(e triage.Example) bool { _, ok := taxonomy.Label(e.Label); return !ok }
+		if slices.ContainsFunc(examples, foreign) {
+			return nil, nil
+		}
+		return triage.DefaultLexicon(), nil
+	}
+	text, err := os.ReadFile(named)
+	if err != nil {
+		return nil, err
+	}
+	l, err := triage.ParseLexicon(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", named, err)
+	}
+	return l, nil
 }
 
 // readExamples reads the columns text and label of a file, or of all .csv files

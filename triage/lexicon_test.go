@@ -1,0 +1,44 @@
+package triage
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The oracle is what a person on the dock would say a text is about.
+func TestLexiconFeatures(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"a concept by its stem", "two cartons damaged", "damage"},
+		{"without its accents", "kartony uszkodzone, pozar", "fire"},
+		{"in another language", "Notausgang zugestellt", "blocked_exit"},
+		{"words apart", "the seal on it was broken", "tamper"},
+		{"what is denied", "there is no label", "not label"},
+		{"two that stand together", "his foot under the forklift", "body+vehicle"},
+		{"less than there should be", "ordered 18, received 16", "is less"},
+		{"more than there should be", "expected 40 but got 52", "is more"},
+		{"nothing of what should be there", "the list says 5, counted 0", "is none"},
+		{"below zero", "on hand -12", "below zero"},
+		{"a pack size apart", "picked 24 for 2", "pack size apart"},
+	} {
+		var got []string
+		DefaultLexicon().features(Normalize(c.text), func(f string) { got = append(got, f) })
+		if !slices.Contains(got, c.want) {
+			t.Errorf("%s: %q has %q, want %q among them", c.name, c.text, got, c.want)
+		}
+	}
+}
+
+func TestALexiconThatSaysNothingIsRefused(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"no version", "concepts: {a: [b]}", "version is 0"},
+		{"a concept without phrases", "version: 1\nconcepts: {a: []}", "needs an id and phrases"},
+		{"a phrase of nothing", "version: 1\nconcepts: {a: ['*']}", "says nothing"},
+		{"a phrase that ends in a gap", "version: 1\nconcepts: {a: [seal ..]}", "says nothing"},
+		{"a key nobody knows", "version: 1\nwords: {}", "words"},
+	} {
+		if _, err := ParseLexicon([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got error %v, want one with %q", c.name, err, c.want)
+		}
+	}
+}

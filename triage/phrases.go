@@ -1,0 +1,120 @@
+package triage
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// phraseBook finds phrases in a text. A word that ends in * stands for all that
+// begin so; between two words ".." lets up to maxGap others stand.
+type phraseBook struct {
+	whole map[string][]phrase // by their first word
+	stems map[string][]phrase // those whose first word ends in *
+}
+
+type phrase struct {
+	id   int32
+	rest []phraseWord // after the first word
+}
+
+type phraseWord struct {
+	text string
+	open bool // the beginning of a word
+	gap  bool // others may stand before it
+}
+
+const maxGap = 3
+
+func newPhraseBook() *phraseBook {
+	return &phraseBook{whole: map[string][]phrase{}, stems: map[string][]phrase{}}
+}
+
+// add adds a phrase; it reports false if a word of it says nothing.
+func (b *phraseBook) add(id int32, text string) bool {
+	var words []phraseWord
+	gap := false
+	for w := range strings.FieldsSeq(Normalize(text)) {
+		if w == ".." {
+			gap = true
+			continue
+		}
+		stem, open := strings.CutSuffix(w, "*")
+		for _, part := range plainWords(stem) {
+			words = append(words, phraseWord{text: part, gap: gap})
+			gap = false
+		}
+		if stem == "" || len(words) == 0 {
+			return false
+		}
+		words[len(words)-1].open = open
+	}
+	if len(words) == 0 || gap {
+		return false
+	}
+	byFirst := b.whole
+	if words[0].open {
+		byFirst = b.stems
+	}
+	byFirst[words[0].text] = append(byFirst[words[0].text], phrase{id, words[1:]})
+	return true
+}
+
+// find calls each with the id of every phrase and the place of its first word.
+func (b *phraseBook) find(words []string, each func(id int32, at int)) {
+	try := func(phrases []phrase, at int) {
+		for _, p := range phrases {
+			if follows(p.rest, words[at+1:]) {
+				each(p.id, at)
+			}
+		}
+	}
+	for at, w := range words {
+		try(b.whole[w], at)
+		for end := 1; end <= len(w); end++ {
+			try(b.stems[w[:end]], at)
+		}
+	}
+}
+
+func follows(want []phraseWord, words []string) bool {
+	if len(want) == 0 {
+		return true
+	}
+	reach := 1
+	if want[0].gap {
+		reach += maxGap
+	}
+	for i := 0; i < reach && i < len(words); i++ {
+		same := words[i] == want[0].text || want[0].open && strings.HasPrefix(words[i], want[0].text)
+		if same && follows(want[1:], words[i+1:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// plainWords are the words of a normalised text without accents: people on a
+// dock leave them out.
+func plainWords(normalized string) []string {
+	return strings.FieldsFunc(plain(normalized), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+}
+
+var barred = strings.NewReplacer("ł", "l", "ß", "ss", "ø", "o", "æ", "ae", "œ", "oe")
+
+func plain(normalized string) string {
+	ascii := true
+	for i := 0; i < len(normalized) && ascii; i++ {
+		ascii = normalized[i] < 0x80
+	}
+	if ascii {
+		return normalized
+	}
+	return barred.Replace(strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return r
+	}, norm.NFD.String(normalized)))
+}
