@@ -93,28 +93,29 @@ func TestStepsAreForPeople(t *testing.T) {
 	}
 }
 
-func TestDecidingByTheAPI(t *testing.T) {
+// post sends what somebody does about a step, and returns the answer.
+func (s *service) post(step guardrails.StepID, token, what, key, body string) (status int, text string, p api.Problem) {
+	s.t.Helper()
+	w := s.call("POST", "/v1/steps/"+string(step)+"/"+what, token, body, "Idempotency-Key", key, "Content-Type", "application/json")
+	if w.Code >= 400 {
+		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
+			s.t.Fatalf("%d %s", w.Code, w.Body)
+		}
+	}
+	return w.Code, w.Body.String(), p
+}
+
+func say(verdict, binding, reason string) string {
+	return fmt.Sprintf(`{"verdict":%q,"binding":%q,"reason":%q}`, verdict, binding, reason)
+}
+
+func TestReadingSteps(t *testing.T) {
 	s := start(t)
 	anna, annaID := s.supervisor("anna", "DC-1")
-	bert, bertID := s.supervisor("bert", "DC-1")
-	cleo, _ := s.supervisor("cleo", "DC-1")
+	bert, _ := s.supervisor("bert", "DC-1")
 	eve, _ := s.supervisor("eve", "DC-2")
 	step := s.propose("T-1", "receiving", annaID)
 	path, binding := "/v1/steps/"+string(step.ID), step.Binding.String()
-	post := func(token, what, key, body string) (int, string, api.Problem) {
-		t.Helper()
-		w := s.call("POST", path+"/"+what, token, body, "Idempotency-Key", key, "Content-Type", "application/json")
-		var p api.Problem
-		if w.Code >= 400 {
-			if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
-				t.Fatalf("%d %s", w.Code, w.Body)
-			}
-		}
-		return w.Code, w.Body.String(), p
-	}
-	say := func(verdict, binding, reason string) string {
-		return fmt.Sprintf(`{"verdict":%q,"binding":%q,"reason":%q}`, verdict, binding, reason)
-	}
 	w := s.call("GET", path, bert, "")
 	if w.Code != 200 || !strings.Contains(w.Body.String(), `"can_approve":true`) || !strings.Contains(w.Body.String(), `"payload":{"action":"route_ticket"`) || !strings.Contains(w.Body.String(), binding) {
 		t.Errorf("read: %d %s", w.Code, w.Body)
@@ -133,6 +134,15 @@ func TestDecidingByTheAPI(t *testing.T) {
 	if w := s.call("GET", "/v1/steps?cursor=x", bert, ""); w.Code != 400 {
 		t.Errorf("a bad cursor: %d", w.Code)
 	}
+}
+
+func TestDecisionsThatAreRefused(t *testing.T) {
+	s := start(t)
+	anna, annaID := s.supervisor("anna", "DC-1")
+	bert, _ := s.supervisor("bert", "DC-1")
+	eve, _ := s.supervisor("eve", "DC-2")
+	step := s.propose("T-1", "receiving", annaID)
+	binding := step.Binding.String()
 	for _, c := range []struct {
 		name, token, what, body string
 		status                  int
@@ -149,35 +159,44 @@ func TestDecidingByTheAPI(t *testing.T) {
 		{"nobody's step", bert, "assignments", `{"to":999}`, 403, "not-allowed"},
 		{"for nobody", bert, "decisions", `{"verdict":"approve","on_behalf_of":999,"binding":"` + binding + `"}`, 403, "actor-inactive"},
 	} {
-		if status, text, p := post(c.token, c.what, strings.ReplaceAll(c.name, " ", "-"), c.body); status != c.status || p.Code != c.code {
+		if status, text, p := s.post(step.ID, c.token, c.what, strings.ReplaceAll(c.name, " ", "-"), c.body); status != c.status || p.Code != c.code {
 			t.Errorf("%s: %d %s, want %d %s", c.name, status, text, c.status, c.code)
 		}
 	}
-	if w := s.call("POST", path+"/decisions", bert, say("approve", binding, ""), "Content-Type", "application/json"); w.Code != 400 {
+	if w := s.call("POST", "/v1/steps/"+string(step.ID)+"/decisions", bert, say("approve", binding, ""), "Content-Type", "application/json"); w.Code != 400 {
 		t.Errorf("without a key: %d", w.Code)
 	}
-	if status, _, _ := post(bert, "assignments", "give", fmt.Sprintf(`{"to":%d}`, bertID)); status != 200 {
+}
+
+func TestDecidingByTheAPI(t *testing.T) {
+	s := start(t)
+	_, annaID := s.supervisor("anna", "DC-1")
+	bert, bertID := s.supervisor("bert", "DC-1")
+	cleo, _ := s.supervisor("cleo", "DC-1")
+	step := s.propose("T-1", "receiving", annaID)
+	binding := step.Binding.String()
+	if status, _, _ := s.post(step.ID, bert, "assignments", "give", fmt.Sprintf(`{"to":%d}`, bertID)); status != 200 {
 		t.Errorf("reassign: %d", status)
 	}
-	status, first, _ := post(bert, "decisions", "one", say("approve", binding, "ok"))
+	status, first, _ := s.post(step.ID, bert, "decisions", "one", say("approve", binding, "ok"))
 	if status != 200 || !strings.Contains(first, `"state":"pending"`) {
 		t.Fatalf("approve: %d %s", status, first)
 	}
-	if status, again, _ := post(bert, "decisions", "one", say("approve", binding, "ok")); status != 200 || again != first {
+	if status, again, _ := s.post(step.ID, bert, "decisions", "one", say("approve", binding, "ok")); status != 200 || again != first {
 		t.Errorf("repeated: %d %s", status, again)
 	}
-	if status, _, p := post(bert, "decisions", "one", say("reject", binding, "no")); status != 422 || p.Code != "idempotency_key_reused" {
+	if status, _, p := s.post(step.ID, bert, "decisions", "one", say("reject", binding, "no")); status != 422 || p.Code != "idempotency_key_reused" {
 		t.Errorf("the key for something else: %d %s", status, p.Code)
 	}
 	for _, body := range []string{say("approve", binding, ""), say("reject", binding, "changed my mind")} {
-		if status, _, p := post(bert, "decisions", "two"+body[:20], body); status != 409 || p.Code != "already-decided" {
+		if status, _, p := s.post(step.ID, bert, "decisions", "two"+body[:20], body); status != 409 || p.Code != "already-decided" {
 			t.Errorf("twice: %d %s", status, p.Code)
 		}
 	}
-	if status, text, _ := post(cleo, "decisions", "one", say("approve", binding, "")); status != 200 || !strings.Contains(text, `"state":"approved"`) {
+	if status, text, _ := s.post(step.ID, cleo, "decisions", "one", say("approve", binding, "")); status != 200 || !strings.Contains(text, `"state":"approved"`) {
 		t.Errorf("the second approval: %d %s", status, text)
 	}
-	if status, _, p := post(cleo, "decisions", "late", say("approve", binding, "")); status != 409 || p.Code != "step-not-pending" || p.State != "approved" || p.Retryable {
+	if status, _, p := s.post(step.ID, cleo, "decisions", "late", say("approve", binding, "")); status != 409 || p.Code != "step-not-pending" || p.State != "approved" || p.Retryable {
 		t.Errorf("after that: %d %+v", status, p)
 	}
 	if w := s.call("DELETE", "/v1/sessions/current", cleo, ""); w.Code != 204 {

@@ -38,7 +38,7 @@ func TestOneOfManyApprovalsCounts(t *testing.T) {
 	step := propose(t, db)
 	by := make([]store.By, 16)
 	for i := range by {
-		by[i] = store.By{Person: supervisor(t, conn, "DC-1"), Session: "s"}
+		by[i] = store.By{Person: supervisor(t, conn), Session: "s"}
 	}
 	won := make([]bool, len(by))
 	var group errgroup.Group
@@ -91,7 +91,7 @@ func TestTheDatabaseHoldsItsOwn(t *testing.T) {
 	dsn := storetest.DSN(t)
 	db, conn := open(t, dsn), connect(t, dsn)
 	step := propose(t, db)
-	person := supervisor(t, conn, "DC-1")
+	person := supervisor(t, conn)
 	const approve = `insert into decision (step_id, person_id, verdict, slot, binding, roles, strength, session, reason)
 		select id, $1, 'approve', 'supervisor', binding, '{}', 'session', 's', '' from step where id = $2`
 	const execute = `insert into execution (step_id, operation, idempotency_key, target, lane, body)
@@ -132,7 +132,7 @@ func TestTheDatabaseHoldsItsOwn(t *testing.T) {
 		t.Errorf("one human approved twice: %v", err)
 	}
 	exec(t, conn, `update person set deactivated_at = now()`)
-	other := supervisor(t, conn, "DC-1")
+	other := supervisor(t, conn)
 	exec(t, conn, `update person set deactivated_at = now()`)
 	if _, err := conn.Exec(t.Context(), approve, other, step.ID); constraintOf(err) != "decision_active" {
 		t.Errorf("somebody who left approved: %v", err)

@@ -89,7 +89,7 @@ func newApprovals(b *testing.B, prepare string) *approvals {
 // propose makes steps, and somebody to approve them whose sum of the day is short.
 func (a *approvals) propose(b *testing.B, n int) {
 	b.Helper()
-	a.by = store.By{Person: supervisor(b, a.conn, "DC-1"), Session: "s"}
+	a.by = store.By{Person: supervisor(b, a.conn), Session: "s"}
 	a.steps = a.steps[:0]
 	for range n {
 		a.n++

@@ -48,7 +48,7 @@ func proposeTicket(tb testing.TB, db *store.DB, ticket string) store.Step {
 // record makes n steps and approves them: two entries for each.
 func record(t *testing.T, db *store.DB, conn *pgx.Conn, prefix string, n int) []store.Step {
 	t.Helper()
-	person := supervisor(t, conn, "DC-1")
+	person := supervisor(t, conn)
 	steps := make([]store.Step, n)
 	for i := range steps {
 		steps[i] = proposeTicket(t, db, fmt.Sprintf("%s-%d", prefix, i))

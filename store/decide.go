@@ -60,8 +60,7 @@ func (db *DB) decideIn(ctx context.Context, tx pgx.Tx, id guardrails.StepID, by 
 		return Step{}, nil, err
 	}
 	t, err := guardrails.Decide(s.Step, x, cmd)
-	var r *guardrails.Refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*guardrails.Refusal](err); ok {
 		return Step{}, r, noteRefusal(ctx, tx, &s, r, by.String(), x.Now)
 	}
 	if err != nil {

@@ -58,10 +58,13 @@ func delegationFacts(d *guardrails.Delegation) []audit.Fact {
 		sites = append(sites, string(s))
 	}
 	return []audit.Fact{
-		{Name: "from", Value: strconv.FormatInt(int64(d.From), 10)}, {Name: "to", Value: strconv.FormatInt(int64(d.To), 10)},
-		{Name: "kinds", Value: strings.Join(kinds, " ")}, {Name: "sites", Value: strings.Join(sites, " ")},
+		{Name: "from", Value: strconv.FormatInt(int64(d.From), 10)},
+		{Name: "to", Value: strconv.FormatInt(int64(d.To), 10)},
+		{Name: "kinds", Value: strings.Join(kinds, " ")},
+		{Name: "sites", Value: strings.Join(sites, " ")},
 		{Name: "limit", Value: limitText(d.Limit)},
-		{Name: "begins", Value: d.Begin.UTC().Format(time.RFC3339)}, {Name: "ends", Value: d.End.UTC().Format(time.RFC3339)},
+		{Name: "begins", Value: d.Begin.UTC().Format(time.RFC3339)},
+		{Name: "ends", Value: d.End.UTC().Format(time.RFC3339)},
 	}
 }
 

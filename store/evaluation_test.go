@@ -158,7 +158,7 @@ func TestVerifyStep(t *testing.T) {
 	if err != nil || live.ID != steps[1] || live.State != guardrails.Pending || live.Kind != guardrails.KindVerifyLoad {
 		t.Errorf("live step %+v, %v", live, err)
 	}
-	p := supervisor(t, connect(t, dsn), "DC-1")
+	p := supervisor(t, connect(t, dsn))
 	if _, err := db.Decide(t.Context(), live.ID, store.By{Person: p, Session: "s"}, guardrails.Reassign{To: p}); err != nil {
 		t.Fatal(err)
 	}

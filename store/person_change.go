@@ -253,8 +253,11 @@ func revokeRole(ctx context.Context, tx pgx.Tx, id guardrails.PersonID, role gua
 
 func grantFacts(id guardrails.PersonID, g guardrails.Grant) []audit.Fact {
 	return []audit.Fact{
-		personFact(id), {Name: "role", Value: string(g.Role)}, {Name: "site", Value: string(g.Site)},
-		{Name: "limit", Value: limitText(g.Limit)}, {Name: "daily", Value: limitText(g.Daily)},
+		personFact(id),
+		{Name: "role", Value: string(g.Role)},
+		{Name: "site", Value: string(g.Site)},
+		{Name: "limit", Value: limitText(g.Limit)},
+		{Name: "daily", Value: limitText(g.Daily)},
 	}
 }
 

@@ -27,11 +27,11 @@ func account(t *testing.T, db *store.DB, login string) guardrails.PersonID {
 func TestSignIn(t *testing.T) {
 	dsn := storetest.DSN(t)
 	db, conn := open(t, dsn), connect(t, dsn)
-	if any, err := db.AnyAccount(t.Context()); any || err != nil {
+	if exists, err := db.AnyAccount(t.Context()); exists || err != nil {
 		t.Errorf("an account before the first: %v", err)
 	}
 	id := account(t, db, "anna")
-	if any, err := db.AnyAccount(t.Context()); !any || err != nil {
+	if exists, err := db.AnyAccount(t.Context()); !exists || err != nil {
 		t.Errorf("no account after the first: %v", err)
 	}
 	token, s, err := db.SignIn(t.Context(), " Anna ", password, "")

@@ -104,16 +104,16 @@ func TestQueueReadsBack(t *testing.T) {
 	}
 }
 
-// supervisor makes a person who may decide about counts.
-func supervisor(tb testing.TB, conn *pgx.Conn, site string) guardrails.PersonID {
+// supervisor makes a person who may decide about counts at DC-1.
+func supervisor(tb testing.TB, conn *pgx.Conn) guardrails.PersonID {
 	tb.Helper()
 	var id guardrails.PersonID
 	err := conn.QueryRow(tb.Context(), `
 		with p as (insert into person (name, refs_known) values ('Sam', true) returning id)
 		insert into role_grant (person_id, role, site, unlimited, origin)
-		select id, 'supervisor', $1, true, 'command'
+		select id, 'supervisor', 'DC-1', true, 'command'
 		from p
-		returning person_id`, site).Scan(&id)
+		returning person_id`).Scan(&id)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestReplaceQueue(t *testing.T) {
 	conn := connect(t, dsn)
 	first := replace(t, db, 1, queue(10, 0))
 	taken := read(t, db, first, store.QueueFilter{}, 0, 3)
-	p := supervisor(t, conn, "DC-1")
+	p := supervisor(t, conn)
 	by := store.By{Person: p, Session: "s", AuthenticatedAt: time.Now()}
 	for i, cmd := range []guardrails.Command{
 		guardrails.Reassign{To: p},

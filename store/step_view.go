@@ -156,7 +156,7 @@ func (v *StepView) readPeople(ctx context.Context, tx pgx.Tx) error {
 		ids = append(ids, d.Person, d.OnBehalfOf)
 	}
 	for _, e := range v.History {
-		for _, word := range strings.Fields(e.Actor) {
+		for word := range strings.FieldsSeq(e.Actor) {
 			if n, err := strconv.ParseInt(strings.TrimPrefix(word, "person:"), 10, 64); err == nil {
 				ids = append(ids, guardrails.PersonID(n))
 			}

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,12 +25,7 @@ func (s *server) addRights(r *http.Request, p *stepPage, v *viewer, view *store.
 		if tried[i] == nil {
 			return true
 		}
-		for _, code := range also {
-			if tried[i].Code == code {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(also, tried[i].Code)
 	}
 	p.Can = rights{
 		Reject: can(1), Ask: can(2), Withdraw: can(3), Reassign: can(4, guardrails.CodeNotAllowed),

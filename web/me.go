@@ -75,8 +75,10 @@ func (s *server) addDelegations(r *http.Request, p *mePage, v *viewer) error {
 		for _, site := range d.Sites {
 			sites = append(sites, siteWord(site))
 		}
-		out := myDelegation{strconv.FormatInt(d.ID, 10), d.ToName, strings.Join(kinds, ", "), strings.Join(sites, ", "),
-			moment(d.Begin, time.UTC) + " to " + moment(d.End, time.UTC)}
+		out := myDelegation{
+			strconv.FormatInt(d.ID, 10), d.ToName, strings.Join(kinds, ", "), strings.Join(sites, ", "),
+			moment(d.Begin, time.UTC) + " to " + moment(d.End, time.UTC),
+		}
 		if d.From == v.Person {
 			p.Given = append(p.Given, out)
 		} else {
@@ -126,8 +128,10 @@ func (s *server) delegate(w http.ResponseWriter, r *http.Request, v *viewer) {
 		}
 	}
 	if err := s.db.Delegate(r.Context(), store.Administrator{Person: v.Person}, d); err != nil {
-		s.showMe(w, r, v, http.StatusUnprocessableEntity, &notice{Title: "Nothing was changed",
-			Text: "A delegation needs somebody else, at least one action, and dates of which the last is at most 30 days after the first."})
+		s.showMe(w, r, v, http.StatusUnprocessableEntity, &notice{
+			Title: "Nothing was changed",
+			Text:  "A delegation needs somebody else, at least one action, and dates of which the last is at most 30 days after the first.",
+		})
 		return
 	}
 	http.Redirect(w, r, "/me", http.StatusSeeOther)

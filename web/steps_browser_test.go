@@ -26,7 +26,7 @@ var shots = flag.String("shots", "", "folder for pictures of every page")
 // tabs is a real browser; each of its people has a tab and cookies of their own.
 type tabs struct {
 	*site
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // it is the browser
 	url string
 }
 
@@ -40,7 +40,7 @@ func tabsOf(s *site) *tabs {
 
 type visitor struct {
 	*tabs
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // it is the tab
 	name string
 }
 
@@ -167,36 +167,7 @@ func TestInABrowser(t *testing.T) {
 		bert.click("button[formaction$='/reject']")
 		bert.reads("rejected", "You rejected it.", "It is a duplicate.")
 	})
-	t.Run("expired", func(t *testing.T) {
-		step := s.propose("T-3", machine)
-		bert.open("/steps/" + string(step.ID))
-		s.tighten(step, guardrails.Session, time.Microsecond)
-		bert.click(approve)
-		bert.reads("expired", "It expired before you decided.", "Silence is not consent")
-	})
-	t.Run("changed", func(t *testing.T) {
-		step := s.propose("T-4", machine)
-		bert.open("/steps/" + string(step.ID))
-		s.tighten(step, guardrails.Session, time.Hour)
-		bert.click(approve)
-		bert.reads("changed", "It changed while you looked.")
-		bert.click(approve)
-		bert.reads("changed-approved", "You approved it.")
-	})
-	t.Run("superseded", func(t *testing.T) {
-		step := s.propose("T-5", machine)
-		bert.open("/steps/" + string(step.ID))
-		next, err := s.db.Propose(t.Context(), guardrails.Recommendation{
-			Site: "DC-1", Action: &guardrails.RouteTicket{Ticket: "T-5", Team: "shipping"}, Parties: []guardrails.Party{{Part: guardrails.Proposer, Ref: "llm:v1"}},
-		}, store.Source{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		bert.click(approve)
-		bert.reads("superseded", "A newer step has taken its place.")
-		bert.click(".notice a")
-		bert.reads("successor", "Give ticket T-5 to shipping", next.Binding.Short())
-	})
+	t.Run("overtaken", func(t *testing.T) { overtaken(t, b, bert) })
 	t.Run("from elsewhere", func(t *testing.T) { fromElsewhere(t, b, bert) })
 	t.Run("signed out", func(t *testing.T) {
 		step := s.propose("T-7", machine)
@@ -214,8 +185,44 @@ func TestInABrowser(t *testing.T) {
 	t.Run("step up", func(t *testing.T) { stepUp(t, b) })
 }
 
+// overtaken walks through what can happen to a step while somebody looks at it.
+func overtaken(t *testing.T, b *tabs, bert *visitor) {
+	t.Helper()
+	t.Run("expired", func(t *testing.T) {
+		step := b.propose("T-3", machine)
+		bert.open("/steps/" + string(step.ID))
+		b.tighten(step, guardrails.Session, time.Microsecond)
+		bert.click(approve)
+		bert.reads("expired", "It expired before you decided.", "Silence is not consent")
+	})
+	t.Run("changed", func(t *testing.T) {
+		step := b.propose("T-4", machine)
+		bert.open("/steps/" + string(step.ID))
+		b.tighten(step, guardrails.Session, time.Hour)
+		bert.click(approve)
+		bert.reads("changed", "It changed while you looked.")
+		bert.click(approve)
+		bert.reads("changed-approved", "You approved it.")
+	})
+	t.Run("superseded", func(t *testing.T) {
+		step := b.propose("T-5", machine)
+		bert.open("/steps/" + string(step.ID))
+		next, err := b.db.Propose(t.Context(), guardrails.Recommendation{
+			Site: "DC-1", Action: &guardrails.RouteTicket{Ticket: "T-5", Team: "shipping"}, Parties: []guardrails.Party{{Part: guardrails.Proposer, Ref: "llm:v1"}},
+		}, store.Source{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bert.click(approve)
+		bert.reads("superseded", "A newer step has taken its place.")
+		bert.click(".notice a")
+		bert.reads("successor", "Give ticket T-5 to shipping", next.Binding.Short())
+	})
+}
+
 // fromElsewhere lets a page of another site send a form with somebody's cookies.
 func fromElsewhere(t *testing.T, b *tabs, victim *visitor) {
+	t.Helper()
 	step := b.propose("T-6", machine)
 	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
@@ -234,6 +241,7 @@ func fromElsewhere(t *testing.T, b *tabs, victim *visitor) {
 
 // stepUp is a step that needs a fresh authentication, seen with an old one.
 func stepUp(t *testing.T, b *tabs) {
+	t.Helper()
 	step := b.tighten(b.propose("T-8", machine), guardrails.Fresh, time.Hour)
 	dora := b.enter("dora")
 	who := store.Identity{
