@@ -30,14 +30,11 @@ func Execute(ctx context.Context, db *store.DB, clock func() time.Time, log *slo
 	s := &sender{db: db, out: webhook.NewClient(webhook.Timeout), clock: clock, log: log}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, s)
-	client, err := db.River(&river.Config{
+	client, err := startRiver(ctx, db, &river.Config{
 		Queues:  map[string]river.QueueConfig{store.QueueExecute: {MaxWorkers: senders}},
 		Workers: workers, Logger: log, RescueStuckJobsAfter: rescue, JobTimeout: rescue / 2,
-	})
+	}, log)
 	if err != nil {
-		return err
-	}
-	if err := client.Start(ctx); err != nil {
 		return err
 	}
 	tend(ctx, db, log)

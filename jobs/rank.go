@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 
 	"tallyman/counting"
@@ -96,23 +97,32 @@ func queueRows(rows []counting.Row, e *scoring.Evaluation) []store.QueueRow {
 func Work(ctx context.Context, db *store.DB, engine *scoring.Engine, clock func() time.Time, log *slog.Logger) error {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &rankWorker{db: db, engine: engine, clock: clock})
+	client, err := startRiver(ctx, db, &river.Config{
+		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 2}},
+		Workers: workers, Logger: log,
+	}, log)
+	if err != nil {
+		return err
+	}
+	return workUntil(ctx, db, client.Stop, log)
+}
+
+// startRiver starts workers. A database that is away is waited for.
+func startRiver(ctx context.Context, db *store.DB, config *river.Config, log *slog.Logger) (*river.Client[pgx.Tx], error) {
 	for {
-		client, err := db.River(&river.Config{
-			Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 2}},
-			Workers: workers, Logger: log,
-		})
+		client, err := db.River(config)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err = client.Start(ctx); err == nil {
-			return workUntil(ctx, db, client.Stop, log)
+			return client, nil
 		}
 		if ctx.Err() == nil {
 			log.Error("starting background work", slog.Any("error", err))
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, ctx.Err()
 		case <-time.After(retryAfter):
 		}
 	}
