@@ -2,6 +2,8 @@ package models
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/sjwhitworth/golearn/evaluation"
 )
@@ -20,5 +22,13 @@ func ConfusionReport(labels []float32, predictions []float64, cut float64) (stri
 		}
 		c[class[y == 1]][class[predictions[i] >= cut]]++
 	}
-	return evaluation.GetSummary(c), nil
+	return sortedRows(evaluation.GetSummary(c)), nil
+}
+
+// sortedRows orders the classes of a summary, which golearn writes in the order
+// of a map: a heading of two lines, a row for each class, the accuracy.
+func sortedRows(summary string) string {
+	lines := strings.SplitAfter(summary, "\n")
+	slices.Sort(lines[2:4])
+	return strings.Join(lines, "")
 }

@@ -133,7 +133,7 @@ func TestFirstAbove(t *testing.T) {
 
 func TestConfusionReport(t *testing.T) {
 	got, err := ConfusionReport([]float32{0, 0, 1, 1}, []float64{0.1, 0.9, 0.8, 0.2}, 0.5)
-	if err != nil || !strings.Contains(got, "Overall accuracy: 0.5") {
+	if err != nil || !strings.Contains(got, "Overall accuracy: 0.5") || strings.Index(got, "\n0\t") > strings.Index(got, "\n1\t") {
 		t.Errorf("got %v:\n%s", err, got)
 	}
 	if _, err := ConfusionReport([]float32{2}, []float64{0.1}, 0.5); err == nil {
