@@ -64,9 +64,9 @@ fuzz: ## every fuzzer for FUZZTIME (20s)
 	@sh scripts/fuzz.sh
 
 .PHONY: soak
-soak: ## the program under load and kills for SOAK (10m)
+soak: ## 100,000 command sequences; the program under 50 kills and 10 stops of PostgreSQL
 	TALLYMAN_SEQUENCES=100000 $(GO) test -count=1 -timeout 0 -run '^TestSequences$$' -v ./guardrails
-	TALLYMAN_SOAK=$${SOAK:-10m} $(GO) test -count=1 -timeout 0 -tags e2e -run Soak -v ./e2e/...
+	TALLYMAN_SOAK=long $(GO) test -count=1 -timeout 0 -tags e2e -run Soak -v ./e2e/...
 
 .PHONY: bench
 bench: ## every benchmark
