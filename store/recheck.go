@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -84,22 +83,15 @@ func recordedRecommendation(ctx context.Context, q querier, s *Step) (*guardrail
 	if err != nil {
 		return nil, fmt.Errorf("recommendation %s: %w", s.Recommendation, notFound(err))
 	}
-	r := &guardrails.Recommendation{Parties: s.Parties}
-	if r.Site, r.Action, err = guardrails.ParsePayload(s.PayloadBytes); err != nil {
-		return nil, err
+	r, err := pastRecommendation(s.PayloadBytes, facts)
+	if err != nil {
+		return nil, fmt.Errorf("recommendation %s: %w", s.Recommendation, err)
 	}
-	var f jsonFacts
-	if err := json.Unmarshal(facts, &f); err != nil {
-		return nil, fmt.Errorf("facts of recommendation %s: %w", s.Recommendation, err)
-	}
-	r.Facts = guardrails.Facts{
-		ValueMinor: f.ValueMinor, Currency: s.Currency, RecentMinor: f.RecentMinor, VariancePPM: f.VariancePPM, Class: f.Class, Flags: f.Flags,
-		Repeats: f.Repeats, ScorePPM: f.ScorePPM, WithinTol: f.WithinTol, CustomerAgree: f.CustomerAgree,
-	}
+	r.Parties = s.Parties
 	r.Evidence = guardrails.Evidence{Body: s.EvidenceBytes, Model: s.Model}
 	copy(r.Evidence.Artifact[:], artifact)
 	if scored != nil {
 		r.Evidence.ScoredAt = *scored
 	}
-	return r, nil
+	return &r, nil
 }
