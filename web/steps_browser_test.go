@@ -67,7 +67,7 @@ func (v *visitor) signInHere() {
 
 func (v *visitor) run(actions ...chromedp.Action[chromedp.Void]) {
 	v.t.Helper()
-	ctx, stop := context.WithTimeout(v.ctx, time.Minute)
+	ctx, stop := context.WithTimeout(v.ctx, patience)
 	defer stop()
 	if err := chromedp.Do(ctx, actions...); err != nil {
 		v.t.Fatalf("%s: %v\n%s", v.name, err, v.text())
@@ -76,7 +76,7 @@ func (v *visitor) run(actions ...chromedp.Action[chromedp.Void]) {
 
 func (v *visitor) text() string {
 	v.t.Helper()
-	ctx, stop := context.WithTimeout(v.ctx, time.Minute)
+	ctx, stop := context.WithTimeout(v.ctx, patience)
 	defer stop()
 	page, err := chromedp.Run(ctx, chromedp.Text(chromedp.CSS("body")))
 	if err != nil {
@@ -90,7 +90,7 @@ func (v *visitor) open(path string) { v.t.Helper(); v.run(chromedp.Navigate(v.ur
 // click presses a button, which loads another page.
 func (v *visitor) click(selector string) {
 	v.t.Helper()
-	ctx, stop := context.WithTimeout(v.ctx, time.Minute)
+	ctx, stop := context.WithTimeout(v.ctx, patience)
 	defer stop()
 	if _, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS(selector))); err != nil {
 		v.t.Fatalf("%s: click %s: %v", v.name, selector, err)
