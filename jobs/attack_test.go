@@ -203,12 +203,9 @@ func attackClock(w *world) {
 // modelled is a step that a champion proposed.
 func (w *world) modelled() (store.Step, store.ModelID) {
 	w.Helper()
-	id, err := w.db.SaveModel(w.Context(), store.Model{
+	id, err := w.db.InstallModel(w.Context(), store.Model{
 		Subject: "position", Outcome: "variance", SchemaHash: "h", Params: json.RawMessage(`{}`), Metrics: json.RawMessage(`{}`),
 	}, []byte("trees"))
-	if err == nil {
-		err = w.db.Promote(w.Context(), id)
-	}
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -433,9 +433,12 @@ create table model (
     state text not null default 'candidate'::text,
     created_at timestamp with time zone not null default now(),
     promoted_at timestamp with time zone,
+    authority text collate "C",
     constraint model_pkey PRIMARY KEY (id),
     constraint model_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES model(id),
     constraint model_artifact_check CHECK ((octet_length(artifact) > 0)),
+    constraint model_authority CHECK (((promoted_at IS NULL) = (authority IS NULL))),
+    constraint model_authority_check CHECK ((authority <> ''::text)),
     constraint model_metrics_check CHECK ((jsonb_typeof(metrics) = 'object'::text)),
     constraint model_params_check CHECK ((jsonb_typeof(params) = 'object'::text)),
     constraint model_promoted CHECK (((state = 'candidate'::text) = (promoted_at IS NULL))),
@@ -445,6 +448,8 @@ create table model (
     constraint model_window CHECK ((data_from <= data_until)),
 );
 CREATE UNIQUE INDEX model_champion ON public.model USING btree (subject, outcome) WHERE (state = 'champion'::text);
+comment on column model.authority is 'by which it was last put in force: a step, "operator" for the first of its outcome, "before" where that was not kept';
+CREATE TRIGGER model_change BEFORE INSERT OR UPDATE ON public.model FOR EACH ROW EXECUTE FUNCTION check_model_change();
 
 create table operation (
     recommendation_id text collate "C" not null,
@@ -896,6 +901,44 @@ begin
     if new.claim_epoch < old.claim_epoch then
         raise exception 'execution % was claimed by another worker', old.id
             using errcode = 'integrity_constraint_violation', constraint = 'execution_fence';
+    end if;
+    return new;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.check_model_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if tg_op = 'INSERT' then
+        if new.state <> 'candidate' then
+            raise exception 'a model begins as a candidate'
+                using errcode = 'integrity_constraint_violation', constraint = 'model_promotion';
+        end if;
+        return new;
+    end if;
+    if new.state <> 'champion' or old.state = 'champion' then
+        return new;
+    end if;
+    if new.authority = 'operator' and not exists (
+        select from model
+        where (subject, outcome) = (new.subject, new.outcome) and promoted_at is not null and id <> new.id)
+        and old.promoted_at is null
+    then
+        return new;
+    end if;
+    if not exists (
+        select from step s
+        join recommendation r on r.id = s.recommendation_id
+        join execution e on e.step_id = s.id
+        where s.id = new.authority and s.action = 'promote_model' and s.state = 'executing' and s.subject = array[new.subject, new.outcome]
+            and e.state = 'sending' and not e.compensation
+            and (convert_from(r.payload, 'UTF8')::jsonb ->> 'model')::bigint = new.id
+            and convert_from(r.payload, 'UTF8')::jsonb ->> 'artifact_sha256' = encode(sha256(new.artifact), 'hex'))
+    then
+        raise exception 'nobody approved that model % comes into force', new.id
+            using errcode = 'integrity_constraint_violation', constraint = 'model_promotion';
     end if;
     return new;
 end
