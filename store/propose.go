@@ -254,17 +254,44 @@ func partyName(p guardrails.Party) string {
 // proposeVerify makes the step to verify the load of an evaluation, in place of
 // one that nobody took up.
 func (db *DB) proposeVerify(ctx context.Context, tx pgx.Tx, e *Evaluation, id guardrails.StepID) error {
-	model := ModelID(0)
-	if len(e.Models) > 0 {
-		model = e.Models[0]
+	model, err := adviser(ctx, tx, e)
+	if err != nil {
+		return err
 	}
 	step, err := db.propose(ctx, tx, id, guardrails.Recommendation{
 		Site: e.Site, Action: &guardrails.VerifyLoad{Load: e.Load},
-		Parties:  []guardrails.Party{{Part: guardrails.Proposer, Ref: modelRef(model)}},
-		Evidence: guardrails.Evidence{Body: e.Answer, ScoredAt: e.AsOf},
+		Parties:  []guardrails.Party{{Part: guardrails.Proposer, Ref: modelRef(model.ID)}},
+		Evidence: guardrails.Evidence{Body: e.Answer, Model: int64(model.ID), Artifact: model.artifact, ScoredAt: e.AsOf},
 	}, Source{Evaluation: e.ID})
 	if err == nil && step.ID != id {
 		err = ErrStepLive
 	}
 	return err
+}
+
+// usedModel is a model that something rests on, 0 for none.
+type usedModel struct {
+	ID       ModelID
+	artifact guardrails.Hash
+}
+
+// adviser returns the model behind the advice to verify a load: that of the
+// discrepancy, which lateness has no part in.
+func adviser(ctx context.Context, q querier, e *Evaluation) (usedModel, error) {
+	rows, _ := q.Query(ctx, `select id, artifact_hash from model where id = any ($1) and outcome = 'discrepancy'`, e.Models)
+	return collectModel(rows)
+}
+
+func readUsedModel(ctx context.Context, q querier, id ModelID) (usedModel, error) {
+	rows, _ := q.Query(ctx, `select id, artifact_hash from model where id = $1`, id)
+	return collectModel(rows)
+}
+
+func collectModel(rows pgx.Rows) (m usedModel, err error) {
+	var hash []byte
+	_, err = pgx.ForEachRow(rows, []any{&m.ID, &hash}, func() error {
+		copy(m.artifact[:], hash)
+		return nil
+	})
+	return m, err
 }
