@@ -187,7 +187,7 @@ func TestAttackPromotionWithoutAStep(t *testing.T) {
 		"without a word":            `update model set state = 'champion', promoted_at = now(), authority = 'operator' where id = $1`,
 		"by a step nobody approved": `update model set state = 'champion', promoted_at = now(), authority = '` + string(s.ID) + `' where id = $1`,
 		"by a step that is none":    `update model set state = 'champion', promoted_at = now(), authority = 'before' where id = $1`,
-		"born as one":               `insert into model (subject, outcome, schema_hash, data_from, data_until, params, metrics, artifact, state, promoted_at, authority)
+		"born as one": `insert into model (subject, outcome, schema_hash, data_from, data_until, params, metrics, artifact, state, promoted_at, authority)
 			select subject, outcome, schema_hash, data_from, data_until, params, metrics, artifact, 'champion', now(), 'operator' from model where id = $1`,
 	} {
 		_, err := p.conn.Exec(t.Context(), sql, s.Model)

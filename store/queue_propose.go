@@ -29,7 +29,7 @@ func (db *DB) proposeQueue(ctx context.Context, tx pgx.Tx, r *Ranking, rows []Qu
 	if err != nil {
 		return err
 	}
-	target, err := targetOf(ctx, tx, &guardrails.Recommendation{Site: r.Site, Action: &guardrails.CountPosition{}})
+	targets, err := targetsOf(ctx, tx, r.Site, guardrails.KindCountPosition)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (db *DB) proposeQueue(ctx context.Context, tx pgx.Tx, r *Ranking, rows []Qu
 		if err != nil {
 			return fmt.Errorf("rank %d: %w", rows[i].Rank, err)
 		}
-		p, err := prepare(policy, target, NewStepID(), &rec, Source{Ranking: r.ID}, now)
+		p, err := prepare(policy, targets, NewStepID(), &rec, Source{Ranking: r.ID}, now)
 		if err != nil {
 			return fmt.Errorf("rank %d: %w", rows[i].Rank, err)
 		}

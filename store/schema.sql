@@ -457,13 +457,18 @@ create table operation (
     target text collate "C" not null,
     body bytea not null,
     compensate bytea,
+    irreversible text,
     constraint operation_pkey PRIMARY KEY (recommendation_id, n),
     constraint operation_recommendation_id_fkey FOREIGN KEY (recommendation_id) REFERENCES recommendation(id) ON DELETE CASCADE,
     constraint operation_body_check CHECK ((octet_length(body) > 0)),
     constraint operation_compensate_check CHECK ((octet_length(compensate) > 0)),
+    constraint operation_inverse CHECK (((compensate IS NULL) <> (irreversible IS NULL))) NOT VALID,
+    constraint operation_irreversible_check CHECK ((irreversible <> ''::text)),
     constraint operation_n_check CHECK ((n >= 0)),
     constraint operation_target_check CHECK ((target <> ''::text)),
 );
+comment on column operation.compensate is 'what undoes it when a later operation fails for good';
+comment on column operation.irreversible is 'why nothing undoes it';
 CREATE TRIGGER operation_change BEFORE UPDATE ON public.operation FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 create table person (
@@ -815,6 +820,10 @@ begin
         raise exception 'step % is approved and not all of its operations are queued', new.id
             using errcode = 'integrity_constraint_violation', constraint = 'step_executions';
     end if;
+    if new.plan_hash is distinct from plan_hash(new.recommendation_id) then
+        raise exception 'the operations of step % are not those that were approved', new.id
+            using errcode = 'integrity_constraint_violation', constraint = 'step_plan';
+    end if;
     return null;
 end
 $function$
@@ -1088,6 +1097,25 @@ begin
     where human is not null;
     return null;
 end
+$function$
+
+CREATE OR REPLACE FUNCTION public.plan_hash(recommendation text)
+ RETURNS bytea
+ LANGUAGE sql
+ STABLE
+AS $function$
+    select sha256(
+        convert_to(case when bool_and(compensate is null and irreversible is null) then 'tallyman/plan/v1' else 'tallyman/plan/v2' end, 'UTF8')
+        || '\x00'::bytea
+        || string_agg(
+            int8send(octet_length(target)) || convert_to(target, 'UTF8')
+            || int8send(octet_length(body)) || body
+            || int8send(coalesce(octet_length(compensate), 0)) || coalesce(compensate, ''::bytea)
+            || case when compensate is null and irreversible is null then ''::bytea
+                else int8send(coalesce(octet_length(irreversible), 0)) || convert_to(coalesce(irreversible, ''), 'UTF8') end,
+            ''::bytea order by n))
+    from operation
+    where recommendation_id = recommendation
 $function$
 
 CREATE OR REPLACE FUNCTION public.refuse_change()
