@@ -87,7 +87,8 @@ type stepAnswer struct {
 type operationAnswer struct {
 	Target     string `json:"target"`
 	Body       any    `json:"body"`
-	Compensate any    `json:"compensate" doc:"What takes it back; null when nothing does"`
+	Compensate any    `json:"compensate" doc:"What takes it back when a later operation fails for good; null when nothing does"`
+	Final      string `json:"final,omitempty" doc:"Why nothing takes it back"`
 }
 
 type decisionAnswer struct {
@@ -204,7 +205,7 @@ func (s *server) readStep(ctx context.Context, in *stepPath) (*stepResponse, err
 		a.SupersededBy = view.Successor
 	}
 	for _, o := range view.Plan {
-		a.Plan = append(a.Plan, operationAnswer{o.Target, rawJSON(o.Body), rawJSON(o.Compensate)})
+		a.Plan = append(a.Plan, operationAnswer{o.Target, rawJSON(o.Body), rawJSON(o.Compensate), o.Final})
 	}
 	for _, d := range view.Decisions {
 		out := decisionAnswer{Person: int64(d.Person), Name: view.Names[d.Person], OnBehalfOf: int64(d.OnBehalfOf), Verdict: d.Verdict, Slot: d.Slot, Reason: d.Reason, At: d.At}

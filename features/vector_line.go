@@ -30,6 +30,7 @@ const (
 
 	// How such lines went before.
 	lLateAll
+	lLateAll60
 	lLateSite
 	lLateSite60
 	lLateSupplier
@@ -64,7 +65,7 @@ var lineNames = [numLine]string{
 	lExpected: "expected", lValue: "value", lUnitCost: "unit_cost", lPack: "pack", lPackRest: "pack_rest", lRound: "round",
 	lLeadDays: "lead_days", lWeekday: "weekday", lMonth: "month", lEdits: "edits", lLoadLines: "load_lines", lLoadValue: "load_value",
 	lArrived: "arrived", lDaysWaiting: "days_waiting", lOverdue: "overdue",
-	lLateAll: "late_all", lLateSite: "late_site", lLateSite60: "late_site_60", lLateSupplier: "late_supplier", lLateSupplier60: "late_supplier_60",
+	lLateAll: "late_all", lLateAll60: "late_all_60", lLateSite: "late_site", lLateSite60: "late_site_60", lLateSupplier: "late_supplier", lLateSupplier60: "late_supplier_60",
 	lLateSupplierSite: "late_supplier_site", lLateCarrier: "late_carrier", lLateSKU: "late_sku", lLatePrior: "late_prior", lDueSupplier: "due_supplier",
 	lOverdueSupplier: "overdue_supplier",
 	lShortAll:        "short_all", lShortSite: "short_site", lShortSupplier: "short_supplier", lShortSupplier90: "short_supplier_90",
@@ -166,6 +167,7 @@ func (s *State) lateness(q *lineQuery, today int32, v []float32) {
 	}
 	s.network.read(scopeInbound, 0, today, &sum)
 	all := rate(h180, baseLate, 15)
+	v[lLateAll60] = float32(rate(h60, all, 15))
 	s.network.read(scopeInboundSite, q.site, today, &sum)
 	local := rate(h180, all, 10)
 	v[lLateSite60] = float32(rate(h60, all, 3))

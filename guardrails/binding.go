@@ -11,30 +11,6 @@ import (
 // StepID names a workflow step.
 type StepID string
 
-// Operation is one call that the execution of a step makes: which bytes go to
-// which target, and which bytes take the effect back.
-type Operation struct {
-	Target     string // its name
-	Body       []byte // exactly what is sent
-	Compensate []byte // what undoes it; nil when nothing does
-}
-
-// Plan is the operations of a step in order. An operation that nothing undoes
-// comes last.
-type Plan []Operation
-
-// Hash covers every byte that would be sent, and to whom.
-func (p Plan) Hash() Hash {
-	h := sha256.New()
-	h.Write([]byte("tallyman/plan/v1\x00"))
-	for _, o := range p {
-		writeText(h, o.Target)
-		writeText(h, string(o.Body))
-		writeText(h, string(o.Compensate))
-	}
-	return Hash(h.Sum(nil))
-}
-
 // PayloadHash hashes canonical payload bytes.
 func PayloadHash(payload []byte) Hash { return domainHash("tallyman/rec/v1", payload) }
 

@@ -69,6 +69,9 @@ func (c *call) isUnmoved() *Refusal {
 
 func (c *call) hasModel() *Refusal {
 	if c.step.Model != 0 && !c.ctx.ModelInForce {
+		if c.step.Kind == KindPromoteModel {
+			return refuse(CodeModel, "the model that model %d was compared with is not in force any more", c.step.Model)
+		}
 		return refuse(CodeModel, "model %d was withdrawn or is another one now", c.step.Model)
 	}
 	return nil

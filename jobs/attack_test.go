@@ -31,9 +31,15 @@ func TestAttack(t *testing.T) {
 		{"24 expiry while an approval waits for the lock", attackExpiry, nil},
 		{"25 the host's clock is two hours off", attackClock, nil},
 		{"35 the model was withdrawn", attackModel, nil},
+		{"35 the model of a ranking was withdrawn", attackRanked, nil},
+		{"35 the model of a risk call was withdrawn", attackEvaluated, nil},
+		{"49 a model's kill switch is on", attackModelSwitch, nil},
 		{"36 another artifact under the same name", attackArtifact, nil},
 		{"47 the second operation fails for good and the first is taken back", attackCompensation, nil},
 		{"47 and cannot be taken back", attackCompensationFails, nil},
+		{"47 two are taken back in reverse order", attackReverse, nil},
+		{"47 nothing takes back what was applied", attackFinal, nil},
+		{"47 the plan is another one than was approved", attackPlan, nil},
 		{"48 withdrawal races the claim", attackWithdraw, nil},
 		{"49 a kill switch is on, or the calendar closed", attackSwitch, nil},
 		{"50 every way to fail", attackFaults, nil},
@@ -203,12 +209,9 @@ func attackClock(w *world) {
 // modelled is a step that a champion proposed.
 func (w *world) modelled() (store.Step, store.ModelID) {
 	w.Helper()
-	id, err := w.db.SaveModel(w.Context(), store.Model{
+	id, err := w.db.InstallModel(w.Context(), store.Model{
 		Subject: "position", Outcome: "variance", SchemaHash: "h", Params: json.RawMessage(`{}`), Metrics: json.RawMessage(`{}`),
 	}, []byte("trees"))
-	if err == nil {
-		err = w.db.Promote(w.Context(), id)
-	}
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -241,26 +244,21 @@ func attackArtifact(w *world) {
 	w.ends(s, guardrails.Invalidated, 0)
 }
 
-// chained gives a step three operations, of which the second is refused.
-func (w *world) chained() store.Step {
+// chained is an approved step with three operations, of which the second is
+// refused.
+func (w *world) chained(a guardrails.Action) store.Step {
 	w.Helper()
 	refuses := httptest.NewServer(&webhook.Receiver{Now: time.Now, Journal: func([]byte) error { return nil }})
 	w.Cleanup(refuses.Close)
-	s := w.propose(count("S"))
-	w.exec(`delete from operation where recommendation_id = $1`, s.Recommendation)
-	for n, target := range []string{"wms", "erp", "tms"} {
-		w.exec(`insert into operation (recommendation_id, n, target, body, compensate) values ($1, $2, $3, $4, $5)`,
-			s.Recommendation, n, target, fmt.Appendf(nil, `{"do":%d}`, n), fmt.Appendf(nil, `{"undo":%d}`, n))
-	}
-	for _, name := range []string{"erp", "tms"} {
+	for _, name := range []string{"erp", "aps"} {
 		if _, err := w.db.AddTarget(w.Context(), store.Target{
-			Name: name, URL: refuses.URL, Idempotent: true, Private: true, Sites: []warehouse.Site{"-"}, Kinds: []guardrails.Kind{guardrails.KindVerifyLoad},
+			Name: name, URL: refuses.URL, Idempotent: true, Private: true, Sites: []warehouse.Site{"DC-1"}, Kinds: []guardrails.Kind{a.Kind()},
 		}); err != nil {
 			w.Fatal(err)
 		}
 	}
 	w.exec(`update target set allow_private = false where name = 'erp'`) // refused at the dial
-	return w.approve(s)
+	return w.approve(w.propose(a))
 }
 
 func (w *world) counted(s store.Step, operation int, compensation bool) int {
@@ -270,7 +268,7 @@ func (w *world) counted(s store.Step, operation int, compensation bool) int {
 }
 
 func attackCompensation(w *world) {
-	s := w.chained()
+	s := w.chained(count("S"))
 	if s = w.run(s, 2); s.State != guardrails.Compensating {
 		w.Fatalf("the step is %s: %s", s.State, s.Reason)
 	}
@@ -284,10 +282,14 @@ func attackCompensation(w *world) {
 	if err != nil || all[2].State != guardrails.Cancelled || all[2].Attempt != 0 {
 		w.Errorf("the third operation: %+v, %v", all, err)
 	}
+	want := `{"action":"cancel","of":` + string(s.PayloadBytes) + `}`
+	if got := w.effects[guardrails.IdempotencyKey(s.ID, 0, s.Payload, true)]; len(got) != 1 || got[0] != want {
+		w.Errorf("taken back by %s, want %s", got, want)
+	}
 }
 
 func attackCompensationFails(w *world) {
-	s := w.chained()
+	s := w.chained(count("S"))
 	w.run(s, 2)
 	w.fail("409")
 	w.run(s, 1)

@@ -220,19 +220,23 @@ func TestWorkRanksSitesAsEventsCome(t *testing.T) {
 func TestTrainNeedsHistory(t *testing.T) {
 	db := storetest.DB(t)
 	history(t, db, 10, 10)
-	skipped, err := jobs.Train(t.Context(), db, now, 1, slog.New(slog.DiscardHandler))
-	if err != nil || len(skipped) != 3 {
-		t.Errorf("skipped %v: %v", skipped, err)
+	done, err := jobs.Train(t.Context(), db, now, 1, true, slog.New(slog.DiscardHandler))
+	if err != nil || len(done.Skipped) != 3 {
+		t.Errorf("skipped %v: %v", done.Skipped, err)
 	}
 	if champions, err := db.Champions(t.Context()); err != nil || len(champions) != 0 {
 		t.Errorf("in force: %v, %v", champions, err)
 	}
 }
 
-func TestTrainPutsModelsInForce(t *testing.T) {
+func TestTrainPutsTheFirstModelsInForce(t *testing.T) {
 	db := storetest.DB(t)
 	history(t, db, 40, 90)
-	if _, err := jobs.Train(t.Context(), db, now, 1, slog.New(slog.DiscardHandler)); err != nil {
+	log := slog.New(slog.DiscardHandler)
+	if done, err := jobs.Train(t.Context(), db, now, 1, false, log); err != nil || len(done.Waiting) != 3 || len(done.Installed) != 0 {
+		t.Fatalf("without a word of the operator: %+v, %v", done, err)
+	}
+	if _, err := jobs.Train(t.Context(), db, now, 1, true, log); err != nil {
 		t.Fatal(err)
 	}
 	champions, err := db.Champions(t.Context())

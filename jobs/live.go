@@ -46,24 +46,59 @@ func Load(ctx context.Context, db *store.DB, now time.Time) (*scoring.Engine, er
 	return engine, Adopt(ctx, db, engine)
 }
 
-// Adopt puts the champions of the registry in force.
+// Adopt puts the champions of the registry in force, where they are not yet.
 func Adopt(ctx context.Context, db *store.DB, engine *scoring.Engine) error {
 	champions, err := db.Champions(ctx)
 	if err != nil {
 		return err
 	}
+	now := map[scoring.Outcome]int64{}
+	for _, v := range engine.Versions() {
+		now[v.Outcome] = v.Model
+	}
 	for _, m := range champions {
-		artifact, err := db.Artifact(ctx, m.ID)
+		if now[scoring.Outcome(m.Outcome)] == int64(m.ID) {
+			continue
+		}
+		scorer, err := readScorer(ctx, db, m)
 		if err != nil {
 			return err
-		}
-		scorer, err := scoring.ReadScorer(artifact)
-		if err != nil {
-			return fmt.Errorf("model %d of %s: %w", m.ID, m.Outcome, err)
 		}
 		engine.Adopt(scoring.Outcome(m.Outcome), int64(m.ID), scorer)
 	}
 	return nil
+}
+
+func readScorer(ctx context.Context, db *store.DB, m store.Model) (*scoring.Scorer, error) {
+	artifact, err := db.Artifact(ctx, m.ID)
+	if err != nil {
+		return nil, err
+	}
+	scorer, err := scoring.ReadScorer(artifact)
+	if err != nil {
+		return nil, fmt.Errorf("model %d of %s: %w", m.ID, m.Outcome, err)
+	}
+	return scorer, nil
+}
+
+// modelsEvery is how often it is looked whether people put another model in force.
+const modelsEvery = 10 * time.Second
+
+// AdoptModels puts the models in force that people approve, until ctx ends. Trouble
+// is logged and tried again.
+func AdoptModels(ctx context.Context, db *store.DB, engine *scoring.Engine, log *slog.Logger) {
+	each := time.NewTicker(modelsEvery)
+	defer each.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-each.C:
+		}
+		if err := Adopt(ctx, db, engine); err != nil && ctx.Err() == nil {
+			log.Error("adopting the models in force", slog.Any("error", err))
+		}
+	}
 }
 
 // Follow folds newly recorded events into the engine as they come, until ctx

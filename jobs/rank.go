@@ -152,6 +152,9 @@ const rankPause = 2 * time.Second
 // Work ranks the site, and once more later where events came meanwhile.
 func (w *rankWorker) Work(ctx context.Context, job *river.Job[store.RankArgs]) error {
 	site := warehouse.Site(job.Args.Site)
+	if err := Adopt(ctx, w.db, w.engine); err != nil { // a new model wakes the rankings
+		return err
+	}
 	ranked := w.engine.Watermark() // at least; what is folded in meanwhile is ranked once more
 	if err := Rank(ctx, w.db, w.engine, site, w.clock()); err != nil {
 		return err

@@ -40,6 +40,7 @@ func TestXGBoostPredictsTheSame(t *testing.T) {
 			x.Data[i] = 0 // XGBoost refuses infinite values
 		}
 	}
+	m = Average(m, PoolRates(x, m.Features, []float64{0.7, 0, 0.3, 0, 0, 0}))
 	dir := t.TempDir()
 	rows, names := filepath.Join(dir, "rows"), []string{filepath.Join(dir, "m.json"), filepath.Join(dir, "m.ubj")}
 	text, err := binary.Append(nil, binary.LittleEndian, x.Data)

@@ -17,6 +17,7 @@ var lineGroups = []group{
 	{[]string{"edits", "edited_supplier"}, "changes to the ASN", sayEdits},
 	{[]string{"lead_days", "days_waiting", "overdue", "arrived"}, "when it is due", sayDue},
 	{[]string{"weekday", "month"}, "the day it is due", sayLineDay},
+	{[]string{"late_all_60"}, "how late loads are now", sayLateNow},
 	{[]string{"late_all", "late_site", "late_site_60"}, "how late loads are here", sayLateSite},
 	{
 		[]string{"late_supplier", "late_supplier_60", "late_supplier_site", "late_prior"},
@@ -100,6 +101,10 @@ func sayMonth(r reading) (code, text string) {
 // compared tells a rate beside the usual one.
 func compared(code, sentence string, rate, usual float64) (string, string) {
 	return code, fmt.Sprintf(sentence+", %s is usual.", percent(rate), percent(usual))
+}
+
+func sayLateNow(r reading) (code, text string) {
+	return compared("LATE_NOW", "At all sites %s of lines came late lately", r.of("late_all_60"), r.of("late_all"))
 }
 
 func sayLateSite(r reading) (code, text string) {

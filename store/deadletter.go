@@ -127,7 +127,7 @@ func (db *DB) CarryOut(ctx context.Context, e Execution) Report {
 	}
 	switch a := action.(type) {
 	case *guardrails.PromoteModel:
-		return db.carryOutPromotion(ctx, a)
+		return db.carryOutPromotion(ctx, e.Step, a)
 	case *guardrails.ChangePolicy:
 		return db.carryOutPolicy(ctx, a)
 	default:
@@ -145,20 +145,4 @@ func (db *DB) carryOutPolicy(ctx context.Context, a *guardrails.ChangePolicy) Re
 		return Report{Outcome: ReportRetry, Detail: err.Error()}
 	}
 	return Report{Outcome: ReportApplied, Detail: fmt.Sprintf("policy %s is in force from %s", a.Version, a.Effective)}
-}
-
-func (db *DB) carryOutPromotion(ctx context.Context, a *guardrails.PromoteModel) Report {
-	var same bool
-	err := db.pool.QueryRow(ctx, `select encode(artifact_hash, 'hex') = $2 and subject = $3 and outcome = $4 from model where id = $1`,
-		a.Model, a.Artifact, a.Subject, a.Outcome).Scan(&same)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows), err == nil && !same:
-		return Report{Outcome: ReportRefused, Detail: fmt.Sprintf("model %d is not the one that was approved", a.Model)}
-	case err == nil:
-		err = db.Promote(ctx, ModelID(a.Model))
-	}
-	if err != nil {
-		return Report{Outcome: ReportRetry, Detail: err.Error()}
-	}
-	return Report{Outcome: ReportApplied, Detail: fmt.Sprintf("model %d is in force", a.Model)}
 }

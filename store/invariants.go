@@ -9,7 +9,7 @@ import (
 
 // Violation is a row that breaks an invariant.
 type Violation struct {
-	Invariant string // "I1" to "I16"
+	Invariant string // "I1" to "I19"
 	Means     string // what must hold
 	Row       string // that does not
 }
@@ -148,6 +148,36 @@ var invariants = []struct{ name, means, query string }{
 		left join operation o on o.recommendation_id = r.id and o.n = e.operation
 		where o.n is null or e.target <> o.target or e.body is distinct from case when e.compensation then o.compensate else o.body end
 			or s.payload_hash <> sha256(convert_to('tallyman/rec/v1', 'UTF8') || '\x00'::bytea || r.payload)`},
+	{"I17", "a model is in force by a step that people approved, or as the first of its outcome by an operator", `
+		select m.id::text
+		from model m
+		where m.authority <> 'before' and m.promoted_at is not null
+			and not (m.authority = 'operator' and not exists (
+					select from model o
+					where (o.subject, o.outcome) = (m.subject, m.outcome) and o.id <> m.id and o.promoted_at < m.promoted_at)
+				and exists (
+					select from audit_entry a
+					where a.stream = 'model' and convert_from(a.body, 'UTF8')::jsonb -> 'facts' ->> 'model' = m.id::text))
+			and not exists (
+				select from step s
+				join recommendation r on r.id = s.recommendation_id
+				where s.id = m.authority and s.action = 'promote_model' and s.approved_at is not null and r.model_id = m.id)`},
+	{"I18", "what is carried out is the plan that was approved, with what undoes it", `
+		select s.id
+		from step s
+		where s.approved_at is not null and s.plan_hash <> plan_hash(s.recommendation_id)`},
+	{"I19", "operations go in order, and are taken back in reverse", `
+		select e.id::text
+		from execution e
+		join execution before on before.step_id = e.step_id and before.compensation = e.compensation
+			and case when e.compensation then before.operation > e.operation else before.operation < e.operation end
+		where e.attempt > 0 and before.state <> 'applied'
+		union all
+		select c.id::text
+		from execution c
+		where c.compensation and not exists (
+			select from execution e
+			where e.step_id = c.step_id and e.operation = c.operation and not e.compensation and e.state = 'applied')`},
 }
 
 // Invariants returns what in the database breaks a rule that nothing may break.

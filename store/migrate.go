@@ -124,7 +124,7 @@ func pendingMigrations(ctx context.Context, pool *pgxpool.Pool, files []migratio
 		case done > len(files):
 			return fmt.Errorf("the database has migration %s and this program ends at %s: run the newer program",
 				applied.name, files[len(files)-1].name)
-		case applied.version != done || applied.name != files[done-1].name || !bytes.Equal(applied.checksum, files[done-1].checksum):
+		case applied.version != files[done-1].version || applied.name != files[done-1].name || !bytes.Equal(applied.checksum, files[done-1].checksum):
 			return fmt.Errorf("the database has migration %d %s with checksum %.4x and this program %s with %.4x: an applied migration must not change; add a new one",
 				applied.version, applied.name, applied.checksum, files[done-1].name, files[done-1].checksum)
 		}
@@ -158,15 +158,15 @@ func (db *DB) Ready(ctx context.Context) error {
 	return nil
 }
 
-// readMigrations returns the files in order; their numbers run from 1 without
-// a gap.
+// readMigrations returns the files in order; their numbers grow.
 func readMigrations(files fs.FS) ([]migration, error) {
 	names, err := fs.Glob(files, "migrations/*.sql")
 	if err != nil {
 		return nil, err
 	}
 	var all []migration
-	for i, name := range names { // Glob sorts
+	last := 0
+	for _, name := range names { // Glob sorts
 		sql, err := fs.ReadFile(files, name)
 		if err != nil {
 			return nil, err
@@ -174,9 +174,10 @@ func readMigrations(files fs.FS) ([]migration, error) {
 		base := strings.TrimSuffix(path.Base(name), ".sql")
 		number, _, _ := strings.Cut(base, "_")
 		version, err := strconv.Atoi(number)
-		if err != nil || version != i+1 {
-			return nil, fmt.Errorf("migration %s: its number should be %04d", name, i+1)
+		if err != nil || version <= last || len(number) != 4 {
+			return nil, fmt.Errorf("migration %s: its number should have four digits and be above %04d", name, last)
 		}
+		last = version
 		sum := sha256.Sum256(sql)
 		all = append(all, migration{version, base, string(sql), sum[:]})
 	}

@@ -40,25 +40,11 @@ type Model struct {
 	State        ModelState
 	CreatedAt    time.Time
 	PromotedAt   *time.Time
+	Authority    string // by which it was last put in force: a step, or "operator"; "" for a candidate
 }
 
 const modelColumns = `id, subject, outcome, schema_hash, data_from, data_until, params, metrics,
-	coalesce(parent_id, 0) as parent_id, artifact_hash, state, created_at, promoted_at`
-
-// SaveModel adds a candidate. ID, hash, state and times of m are the store's to
-// give.
-func (db *DB) SaveModel(ctx context.Context, m Model, artifact []byte) (ModelID, error) {
-	var id ModelID
-	err := db.pool.QueryRow(ctx, `
-		insert into model (subject, outcome, schema_hash, data_from, data_until, params, metrics, parent_id, artifact)
-		values ($1, $2, $3, $4, $5, $6, $7, nullif($8::bigint, 0), $9)
-		returning id`,
-		m.Subject, m.Outcome, m.SchemaHash, m.DataFrom, m.DataUntil, m.Params, m.Metrics, m.ParentID, artifact).Scan(&id)
-	if err != nil {
-		return 0, fmt.Errorf("save model of %s %s: %w", m.Subject, m.Outcome, err)
-	}
-	return id, nil
-}
+	coalesce(parent_id, 0) as parent_id, artifact_hash, state, created_at, promoted_at, coalesce(authority, '') as authority`
 
 // Models returns every model, the newest first.
 func (db *DB) Models(ctx context.Context) ([]Model, error) {
@@ -95,61 +81,6 @@ func (db *DB) Artifact(ctx context.Context, id ModelID) ([]byte, error) {
 		return nil, fmt.Errorf("artifact of model %d: %w", id, notFound(err))
 	}
 	return artifact, nil
-}
-
-// Promote makes a model the champion of its outcome, retires the one before it,
-// and wakes the rankings that it bears on. A retired model may come back. Of
-// promotions at the same time the last one holds.
-func (db *DB) Promote(ctx context.Context, id ModelID) error {
-	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		subject, err := lockRivals(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		q := &pgx.Batch{}
-		q.Queue(`
-			update model
-			set state = 'retired'
-			where state = 'champion' and id <> $1
-				and (subject, outcome) = (select subject, outcome from model where id = $1)`, id)
-		q.Queue(`
-			update model
-			set state = 'champion', promoted_at = clock_timestamp()
-			where id = $1 and state <> 'champion'`, id)
-		if err := tx.SendBatch(ctx, q).Close(); err != nil {
-			return err
-		}
-		if subject != features.PositionSubject {
-			return nil
-		}
-		rows, _ := tx.Query(ctx, `select code from site order by code`)
-		sites, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			return err
-		}
-		return db.enqueueRanks(ctx, tx, sites)
-	})
-	if err != nil {
-		return fmt.Errorf("promote model %d: %w", id, err)
-	}
-	return nil
-}
-
-// lockRivals locks the models of the same outcome, in an order that all
-// promotions share.
-func lockRivals(ctx context.Context, tx pgx.Tx, id ModelID) (features.Subject, error) {
-	var subject features.Subject
-	rows, _ := tx.Query(ctx, `
-		select subject
-		from model
-		where (subject, outcome) = (select subject, outcome from model where id = $1)
-		order by id
-		for update`, id)
-	_, err := pgx.ForEachRow(rows, []any{&subject}, func() error { return nil })
-	if err == nil && subject == "" {
-		err = ErrNotFound
-	}
-	return subject, err
 }
 
 // notFound turns the driver's word for it into ours.

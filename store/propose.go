@@ -11,6 +11,7 @@ import (
 
 	"tallyman/audit"
 	"tallyman/guardrails"
+	"tallyman/warehouse"
 )
 
 // Source says what a recommendation came from, if it was a ranking or an
@@ -120,20 +121,22 @@ func (db *DB) prepare(ctx context.Context, q querier, id guardrails.StepID, r *g
 	if err != nil {
 		return proposal{}, err
 	}
-	target, err := targetOf(ctx, q, r)
+	targets, err := targetsOf(ctx, q, r.Site, r.Action.Kind())
 	if err != nil {
 		return proposal{}, err
 	}
-	return prepare(policy, target, id, r, from, now)
+	return prepare(policy, targets, id, r, from, now)
 }
 
-func prepare(policy *guardrails.Policy, target string, id guardrails.StepID, r *guardrails.Recommendation, from Source, now time.Time) (proposal, error) {
+func prepare(policy *guardrails.Policy, targets []string, id guardrails.StepID, r *guardrails.Recommendation, from Source, now time.Time) (proposal, error) {
 	p := proposal{rec: r, from: from, lane: guardrails.Lane(r.Site, r.Action), at: now, id: "rec_" + randomID()}
 	var err error
 	if p.payload, err = guardrails.Payload(r.Site, r.Action); err != nil {
 		return p, err
 	}
-	p.plan = guardrails.Plan{{Target: target, Body: p.payload}}
+	if p.plan, err = guardrails.NewPlan(r.Site, r.Action, targets); err != nil {
+		return p, err
+	}
 	judgement, blocked := policy.Judge(r, now)
 	if blocked != nil {
 		p.why = blocked.Error()
@@ -158,23 +161,23 @@ func prepare(policy *guardrails.Policy, target string, id guardrails.StepID, r *
 	return p, err
 }
 
-// targetOf returns where the effect of an action goes: a configured target, the
-// program itself, or people who carry it out by hand and say so.
-func targetOf(ctx context.Context, q querier, r *guardrails.Recommendation) (string, error) {
-	if r.Action.Kind().Internal() {
-		return guardrails.TargetInternal, nil
+// targetsOf returns where the effect of an action goes: to every configured target
+// that takes it at the site, in the order in which they were added, else to the
+// program itself, or to people who carry it out by hand and say so.
+func targetsOf(ctx context.Context, q querier, site warehouse.Site, k guardrails.Kind) ([]string, error) {
+	if k.Internal() {
+		return []string{guardrails.TargetInternal}, nil
 	}
-	var name string
-	err := q.QueryRow(ctx, `
+	rows, _ := q.Query(ctx, `
 		select name
 		from target
 		where $1 = any (kinds) and ($2 = any (sites) or '*' = any (sites))
-		order by '*' = any (sites), name
-		limit 1`, r.Action.Kind(), r.Site).Scan(&name)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return guardrails.TargetManual, nil
+		order by created_at, name`, k, site)
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if len(names) == 0 {
+		names = []string{guardrails.TargetManual}
 	}
-	return name, err
+	return names, err
 }
 
 const insertRecommendation = `
@@ -198,8 +201,8 @@ func insertProposals(ctx context.Context, tx pgx.Tx, all []proposal) error {
 		q.Queue(insertRecommendation, p.id, s.Kind, s.Site, s.Subject, p.from.Ranking, p.from.Evaluation, p.payload, evidenceBytes(e),
 			p.facts, p.parties, e.Model, artifact, present(e.ScoredAt, !e.ScoredAt.IsZero()))
 		for n, o := range p.plan {
-			q.Queue(`insert into operation (recommendation_id, n, target, body, compensate) values ($1, $2, $3, $4, $5)`,
-				p.id, n, o.Target, o.Body, o.Compensate)
+			q.Queue(`insert into operation (recommendation_id, n, target, body, compensate, irreversible) values ($1, $2, $3, $4, $5, nullif($6, ''))`,
+				p.id, n, o.Target, o.Body, o.Compensate, o.Final)
 		}
 		audited := 1
 		if p.silent {
@@ -254,17 +257,44 @@ func partyName(p guardrails.Party) string {
 // proposeVerify makes the step to verify the load of an evaluation, in place of
 // one that nobody took up.
 func (db *DB) proposeVerify(ctx context.Context, tx pgx.Tx, e *Evaluation, id guardrails.StepID) error {
-	model := ModelID(0)
-	if len(e.Models) > 0 {
-		model = e.Models[0]
+	model, err := adviser(ctx, tx, e)
+	if err != nil {
+		return err
 	}
 	step, err := db.propose(ctx, tx, id, guardrails.Recommendation{
 		Site: e.Site, Action: &guardrails.VerifyLoad{Load: e.Load},
-		Parties:  []guardrails.Party{{Part: guardrails.Proposer, Ref: modelRef(model)}},
-		Evidence: guardrails.Evidence{Body: e.Answer, ScoredAt: e.AsOf},
+		Parties:  []guardrails.Party{{Part: guardrails.Proposer, Ref: modelRef(model.ID)}},
+		Evidence: guardrails.Evidence{Body: e.Answer, Model: int64(model.ID), Artifact: model.artifact, ScoredAt: e.AsOf},
 	}, Source{Evaluation: e.ID})
 	if err == nil && step.ID != id {
 		err = ErrStepLive
 	}
 	return err
+}
+
+// usedModel is a model that something rests on, 0 for none.
+type usedModel struct {
+	ID       ModelID
+	artifact guardrails.Hash
+}
+
+// adviser returns the model behind the advice to verify a load: that of the
+// discrepancy, which lateness has no part in.
+func adviser(ctx context.Context, q querier, e *Evaluation) (usedModel, error) {
+	rows, _ := q.Query(ctx, `select id, artifact_hash from model where id = any ($1) and outcome = 'discrepancy'`, e.Models)
+	return collectModel(rows)
+}
+
+func readUsedModel(ctx context.Context, q querier, id ModelID) (usedModel, error) {
+	rows, _ := q.Query(ctx, `select id, artifact_hash from model where id = $1`, id)
+	return collectModel(rows)
+}
+
+func collectModel(rows pgx.Rows) (m usedModel, err error) {
+	var hash []byte
+	_, err = pgx.ForEachRow(rows, []any{&m.ID, &hash}, func() error {
+		copy(m.artifact[:], hash)
+		return nil
+	})
+	return m, err
 }

@@ -29,7 +29,11 @@ func (db *DB) proposeQueue(ctx context.Context, tx pgx.Tx, r *Ranking, rows []Qu
 	if err != nil {
 		return err
 	}
-	target, err := targetOf(ctx, tx, &guardrails.Recommendation{Site: r.Site, Action: &guardrails.CountPosition{}})
+	targets, err := targetsOf(ctx, tx, r.Site, guardrails.KindCountPosition)
+	if err != nil {
+		return err
+	}
+	model, err := readUsedModel(ctx, tx, r.Model)
 	if err != nil {
 		return err
 	}
@@ -43,11 +47,11 @@ func (db *DB) proposeQueue(ctx context.Context, tx pgx.Tx, r *Ranking, rows []Qu
 		if taken[rows[i].Position] {
 			continue
 		}
-		rec, err := recommendCount(r, &rows[i])
+		rec, err := recommendCount(r, &rows[i], model)
 		if err != nil {
 			return fmt.Errorf("rank %d: %w", rows[i].Rank, err)
 		}
-		p, err := prepare(policy, target, NewStepID(), &rec, Source{Ranking: r.ID}, now)
+		p, err := prepare(policy, targets, NewStepID(), &rec, Source{Ranking: r.ID}, now)
 		if err != nil {
 			return fmt.Errorf("rank %d: %w", rows[i].Rank, err)
 		}
@@ -83,7 +87,7 @@ func takenPositions(ctx context.Context, tx pgx.Tx, site warehouse.Site) (map[wa
 	return taken, err
 }
 
-func recommendCount(r *Ranking, row *QueueRow) (guardrails.Recommendation, error) {
+func recommendCount(r *Ranking, row *QueueRow, model usedModel) (guardrails.Recommendation, error) {
 	reasons, err := marshalReasons(row.Reasons)
 	if err != nil {
 		return guardrails.Recommendation{}, err
@@ -99,9 +103,9 @@ func recommendCount(r *Ranking, row *QueueRow) (guardrails.Recommendation, error
 	}{r.ID, row.Rank, score, row.Loss.Minor, string(row.Loss.Currency), reasons})
 	return guardrails.Recommendation{
 		Site: r.Site, Action: &guardrails.CountPosition{Location: row.Position.Location, SKU: row.Position.SKU},
-		Parties:  []guardrails.Party{{Part: guardrails.Proposer, Ref: modelRef(r.Model)}},
+		Parties:  []guardrails.Party{{Part: guardrails.Proposer, Ref: modelRef(model.ID)}},
 		Facts:    guardrails.Facts{ValueMinor: max(0, row.Loss.Minor), Currency: row.Loss.Currency, Class: row.Class, ScorePPM: score},
-		Evidence: guardrails.Evidence{Body: evidence, ScoredAt: r.AsOf},
+		Evidence: guardrails.Evidence{Body: evidence, Model: int64(model.ID), Artifact: model.artifact, ScoredAt: r.AsOf},
 	}, err
 }
 

@@ -36,10 +36,14 @@ func (db *DB) addRecheck(ctx context.Context, q querier, s *Step, x *guardrails.
 }
 
 // modelInForce reports whether the model that proposed a step is still its
-// outcome's champion, with the artifact that was scored with.
+// outcome's champion, with the artifact that was scored with. A model that
+// proposes itself is judged by what it was compared with.
 func modelInForce(ctx context.Context, q querier, s *Step) (bool, error) {
 	if s.Model == 0 {
 		return true, nil
+	}
+	if s.Kind == guardrails.KindPromoteModel {
+		return comparisonHolds(ctx, q, s)
 	}
 	var good bool
 	err := q.QueryRow(ctx, `

@@ -433,9 +433,12 @@ create table model (
     state text not null default 'candidate'::text,
     created_at timestamp with time zone not null default now(),
     promoted_at timestamp with time zone,
+    authority text collate "C",
     constraint model_pkey PRIMARY KEY (id),
     constraint model_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES model(id),
     constraint model_artifact_check CHECK ((octet_length(artifact) > 0)),
+    constraint model_authority CHECK (((promoted_at IS NULL) = (authority IS NULL))),
+    constraint model_authority_check CHECK ((authority <> ''::text)),
     constraint model_metrics_check CHECK ((jsonb_typeof(metrics) = 'object'::text)),
     constraint model_params_check CHECK ((jsonb_typeof(params) = 'object'::text)),
     constraint model_promoted CHECK (((state = 'candidate'::text) = (promoted_at IS NULL))),
@@ -445,6 +448,8 @@ create table model (
     constraint model_window CHECK ((data_from <= data_until)),
 );
 CREATE UNIQUE INDEX model_champion ON public.model USING btree (subject, outcome) WHERE (state = 'champion'::text);
+comment on column model.authority is 'by which it was last put in force: a step, "operator" for the first of its outcome, "before" where that was not kept';
+CREATE TRIGGER model_change BEFORE INSERT OR UPDATE ON public.model FOR EACH ROW EXECUTE FUNCTION check_model_change();
 
 create table operation (
     recommendation_id text collate "C" not null,
@@ -452,13 +457,18 @@ create table operation (
     target text collate "C" not null,
     body bytea not null,
     compensate bytea,
+    irreversible text,
     constraint operation_pkey PRIMARY KEY (recommendation_id, n),
     constraint operation_recommendation_id_fkey FOREIGN KEY (recommendation_id) REFERENCES recommendation(id) ON DELETE CASCADE,
     constraint operation_body_check CHECK ((octet_length(body) > 0)),
     constraint operation_compensate_check CHECK ((octet_length(compensate) > 0)),
+    constraint operation_inverse CHECK (((compensate IS NULL) <> (irreversible IS NULL))) NOT VALID,
+    constraint operation_irreversible_check CHECK ((irreversible <> ''::text)),
     constraint operation_n_check CHECK ((n >= 0)),
     constraint operation_target_check CHECK ((target <> ''::text)),
 );
+comment on column operation.compensate is 'what undoes it when a later operation fails for good';
+comment on column operation.irreversible is 'why nothing undoes it';
 CREATE TRIGGER operation_change BEFORE UPDATE ON public.operation FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 create table person (
@@ -810,6 +820,10 @@ begin
         raise exception 'step % is approved and not all of its operations are queued', new.id
             using errcode = 'integrity_constraint_violation', constraint = 'step_executions';
     end if;
+    if new.plan_hash is distinct from plan_hash(new.recommendation_id) then
+        raise exception 'the operations of step % are not those that were approved', new.id
+            using errcode = 'integrity_constraint_violation', constraint = 'step_plan';
+    end if;
     return null;
 end
 $function$
@@ -896,6 +910,44 @@ begin
     if new.claim_epoch < old.claim_epoch then
         raise exception 'execution % was claimed by another worker', old.id
             using errcode = 'integrity_constraint_violation', constraint = 'execution_fence';
+    end if;
+    return new;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.check_model_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if tg_op = 'INSERT' then
+        if new.state <> 'candidate' then
+            raise exception 'a model begins as a candidate'
+                using errcode = 'integrity_constraint_violation', constraint = 'model_promotion';
+        end if;
+        return new;
+    end if;
+    if new.state <> 'champion' or old.state = 'champion' then
+        return new;
+    end if;
+    if new.authority = 'operator' and not exists (
+        select from model
+        where (subject, outcome) = (new.subject, new.outcome) and promoted_at is not null and id <> new.id)
+        and old.promoted_at is null
+    then
+        return new;
+    end if;
+    if not exists (
+        select from step s
+        join recommendation r on r.id = s.recommendation_id
+        join execution e on e.step_id = s.id
+        where s.id = new.authority and s.action = 'promote_model' and s.state = 'executing' and s.subject = array[new.subject, new.outcome]
+            and e.state = 'sending' and not e.compensation
+            and (convert_from(r.payload, 'UTF8')::jsonb ->> 'model')::bigint = new.id
+            and convert_from(r.payload, 'UTF8')::jsonb ->> 'artifact_sha256' = encode(sha256(new.artifact), 'hex'))
+    then
+        raise exception 'nobody approved that model % comes into force', new.id
+            using errcode = 'integrity_constraint_violation', constraint = 'model_promotion';
     end if;
     return new;
 end
@@ -1045,6 +1097,25 @@ begin
     where human is not null;
     return null;
 end
+$function$
+
+CREATE OR REPLACE FUNCTION public.plan_hash(recommendation text)
+ RETURNS bytea
+ LANGUAGE sql
+ STABLE
+AS $function$
+    select sha256(
+        convert_to(case when bool_and(compensate is null and irreversible is null) then 'tallyman/plan/v1' else 'tallyman/plan/v2' end, 'UTF8')
+        || '\x00'::bytea
+        || string_agg(
+            int8send(octet_length(target)) || convert_to(target, 'UTF8')
+            || int8send(octet_length(body)) || body
+            || int8send(coalesce(octet_length(compensate), 0)) || coalesce(compensate, ''::bytea)
+            || case when compensate is null and irreversible is null then ''::bytea
+                else int8send(coalesce(octet_length(irreversible), 0)) || convert_to(coalesce(irreversible, ''), 'UTF8') end,
+            ''::bytea order by n))
+    from operation
+    where recommendation_id = recommendation
 $function$
 
 CREATE OR REPLACE FUNCTION public.refuse_change()

@@ -81,7 +81,7 @@ func (v *StepView) readPlan(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
-	rows, _ := tx.Query(ctx, `select target, body, compensate from operation where recommendation_id = $1 order by n`, v.Recommendation)
+	rows, _ := tx.Query(ctx, `select target, body, compensate, coalesce(irreversible, '') from operation where recommendation_id = $1 order by n`, v.Recommendation)
 	v.Plan, err = pgx.CollectRows(rows, pgx.RowToStructByPos[guardrails.Operation])
 	return err
 }

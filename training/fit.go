@@ -65,19 +65,18 @@ func fit(ctx context.Context, t *table, outcome scoring.Outcome, seed uint64, th
 	if err != nil {
 		return nil, nil, err
 	}
+	if best.drift > maxDrift {
+		// A calibration would learn how far models of the past lag behind, and
+		// the model of the whole table has caught up already.
+		return best.anchor(t, outcome, model), choices, nil
+	}
 	model.Calibrator, err = best.calibrator()
 	return model, choices, err
 }
 
 // calibrator fits a beta calibration to the predictions for the later slices,
 // where one fitted to the earlier two thirds of them made the last third truer.
-// Where the base rate drifts there is none, and margins are used as they are:
-// a calibration would learn how far models of the past lag behind, and the
-// model of the whole table has caught up already.
 func (cv *crossValidation) calibrator() (models.Calibrator, error) {
-	if cv.drift > maxDrift {
-		return nil, nil
-	}
 	cut := len(cv.y) * 2 / 3
 	earlier, err := models.FitBeta(cv.margins[:cut], cv.y[:cut], nil)
 	if err != nil {
@@ -122,7 +121,8 @@ type crossValidation struct {
 	setting setting
 	trees   int
 	loss    float64
-	margins []float32 // of the rows of the later slices, in order
+	rows    []*features.Example // of the later slices, in order
+	margins []float32           // of the rows
 	y       []float32
 	units   []unit
 	drift   float64 // of the base rate: see oddsRatio, the farthest of the slices
@@ -228,7 +228,9 @@ func validate(ctx context.Context, t *table, folds []fold, s setting, outcome sc
 			cv.margins = append(cv.margins, m.Margin(later[i].X.Row(r)))
 		}
 		cv.y = append(cv.y, later[i].Y...)
-		for _, e := range t.examples[folds[i].trainEnd:folds[i].testEnd] {
+		slice := t.examples[folds[i].trainEnd:folds[i].testEnd]
+		cv.rows = append(cv.rows, slice...)
+		for _, e := range slice {
 			cv.units = append(cv.units, unit{e.Position.Site, e.At.Unix() / (7 * 24 * 3600)})
 		}
 	}
@@ -236,7 +238,7 @@ func validate(ctx context.Context, t *table, folds []fold, s setting, outcome sc
 }
 
 // refit fits the setting to the whole table, several times with different
-// seeds, and averages: trees of every bag with their share of the weight.
+// seeds, and averages.
 func (cv *crossValidation) refit(ctx context.Context, t *table, outcome scoring.Outcome) (*models.Model, error) {
 	columns := cv.setting.columns(t.schema, outcome)
 	data := t.dataset(columns)
@@ -244,26 +246,17 @@ func (cv *crossValidation) refit(ctx context.Context, t *table, outcome scoring.
 	p.Trees, p.EarlyStopping = cv.trees, 0
 	p.BaseScore = t.rate()
 	p.Monotone = signs(t.schema, columns, outcome)
-	var all *models.Model
-	for bag := range uint64(bags) {
-		p.Seed = cv.setting.params.Seed + bag
-		m, _, err := models.Fit(ctx, data, nil, p, nil)
-		if err != nil {
+	all := make([]*models.Model, bags)
+	for bag := range all {
+		p.Seed = cv.setting.params.Seed + uint64(bag)
+		var err error
+		if all[bag], _, err = models.Fit(ctx, data, nil, p, nil); err != nil {
 			return nil, err
 		}
-		for _, tree := range m.Trees {
-			for i := range tree.Nodes {
-				tree.Nodes[i].Value /= bags
-			}
-		}
-		if all == nil {
-			all = m
-		} else {
-			all.Trees = append(all.Trees, m.Trees...)
-		}
 	}
-	widen(all, t.schema, columns)
-	return all, nil
+	mean := models.Average(all...)
+	widen(mean, t.schema, columns)
+	return mean, nil
 }
 
 // widen makes a model of some columns one of the whole vector, so that

@@ -65,7 +65,7 @@ var monotone = map[scoring.Outcome][]string{
 	},
 	scoring.Late: {
 		"late_supplier_site", "late_site", "late_supplier", "late_site_60", "late_supplier_60", "late_all", "late_prior", "late_carrier", "late_sku",
-		"overdue_supplier",
+		"late_all_60", "overdue_supplier",
 	},
 	scoring.Discrepancy: {
 		"short_all", "short_site", "short_supplier", "short_supplier_90", "short_supplier_site", "short_sku", "short_prior",

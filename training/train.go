@@ -43,6 +43,11 @@ func Train(ctx context.Context, state *features.State, facts []features.Fact, ta
 			t.add(&examples[i], l)
 		}
 	}
+	return fitAll(ctx, t, target, seed, threads)
+}
+
+// fitAll fits the target's model and, for a variance, that of its size.
+func fitAll(ctx context.Context, t *table, target Target, seed uint64, threads int) ([]Trained, error) {
 	model, choices, err := fit(ctx, t, target.Outcome, seed, threads)
 	if err != nil {
 		return nil, err

@@ -45,6 +45,7 @@ func (p *stepPage) Heading() string { return p.Title }
 type sending struct {
 	N                    int
 	To, Body, Compensate string
+	Final                string // why nothing takes it back
 }
 
 // slot is what a requirement asks of one role, and who filled it.
@@ -161,7 +162,7 @@ func (s *server) stepPage(r *http.Request, v *viewer, view *store.StepView) (*st
 	}
 	p.Facts = append([]pair{{"value that decides who must approve", amount(step.Value, step.Currency)}}, factsOf(view)...)
 	for i, o := range view.Plan {
-		p.Sends = append(p.Sends, sending{i + 1, targetWord(o.Target), string(o.Body), string(o.Compensate)})
+		p.Sends = append(p.Sends, sending{i + 1, targetWord(o.Target), string(o.Body), string(o.Compensate), sentence(o.Final)})
 	}
 	p.addPeople(view, zone)
 	p.addHistory(view, zone)

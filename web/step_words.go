@@ -170,13 +170,18 @@ type evidence struct {
 	Likely, Level string // "" without a score
 	Facts         []pair
 	Reasons       []string
-	Raw           string // the exact text
+	Compared      *comparison // of a promotion
+	Raw           string      // the exact text
 }
 
 // evidenceOf reads what proposers write: a score, reasons, and facts of theirs.
 func evidenceOf(s *store.Step) evidence {
 	body := s.EvidenceBytes
 	e := evidence{Raw: pretty(body)}
+	if s.Kind == guardrails.KindPromoteModel {
+		e.Compared, e.Facts = comparisonOf(body)
+		return e
+	}
 	var known struct {
 		ScorePPM *int64 `json:"score_ppm"`
 		Reasons  []struct {

@@ -113,8 +113,7 @@ func (c *demoCmd) prepare(ctx context.Context, db *store.DB) (*scoring.Engine, e
 		if err := c.load(ctx, db); err != nil {
 			return nil, err
 		}
-		say("fitting the models")
-		if _, err := jobs.Train(ctx, db, time.Now(), c.Seed, quiet()); err != nil {
+		if err := c.train(ctx, db); err != nil {
 			return nil, err
 		}
 	}
@@ -134,6 +133,19 @@ func (c *demoCmd) prepare(ctx context.Context, db *store.DB) (*scoring.Engine, e
 		}
 	}
 	return engine, nil
+}
+
+// train puts the models in force that could have been fitted a while ago, and has
+// newer ones compared with them, so that people have models to decide about. What
+// had too little history then gets its first model now.
+func (c *demoCmd) train(ctx context.Context, db *store.DB) error {
+	say("fitting the first models")
+	if _, err := jobs.Train(ctx, db, time.Now().AddDate(0, 0, -c.Days/4), c.Seed, true, quiet()); err != nil {
+		return err
+	}
+	say("fitting newer ones, and comparing them")
+	_, err := jobs.Train(ctx, db, time.Now(), c.Seed, true, quiet())
+	return err
 }
 
 // complete reports whether an earlier start got as far as the models.

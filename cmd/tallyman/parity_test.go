@@ -136,7 +136,7 @@ func (l *life) until(to time.Time) {
 		switch l.days++; {
 		case l.days == 200:
 			l.end()
-			if _, err := jobs.Train(l.t.Context(), l.db, l.now, 1, quiet()); err != nil {
+			if _, err := jobs.Train(l.t.Context(), l.db, l.now, 1, true, quiet()); err != nil {
 				l.t.Fatal(err)
 			}
 			l.start()

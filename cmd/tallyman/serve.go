@@ -131,6 +131,10 @@ func serve(ctx context.Context, listener net.Listener, db *store.DB, engine *sco
 		return nil
 	})
 	group.Go(func() error {
+		jobs.AdoptModels(ctx, db, engine, log)
+		return nil
+	})
+	group.Go(func() error {
 		jobs.AdoptPolicies(ctx, db, log)
 		return nil
 	})
