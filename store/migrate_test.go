@@ -140,6 +140,16 @@ func dumpSchema(t *testing.T, conn *pgx.Conn) string {
 			from ours o
 			join pg_trigger t on t.tgrelid = o.oid and not t.tgisinternal
 			union all
+			select o.relname, 7, 1000, format('alter table %s enable row level security;', o.relname)
+			from ours o
+			join pg_class c on c.oid = o.oid and c.relrowsecurity
+			union all
+			select o.relname, 7, 1000 + row_number() over (order by p.policyname),
+				format('create policy %s on %s for %s to %s using (%s)%s;', p.policyname, o.relname, lower(p.cmd), array_to_string(p.roles, ', '),
+					p.qual, ' with check (' || p.with_check || ')')
+			from ours o
+			join pg_policies p on p.schemaname = 'public' and p.tablename = o.relname
+			union all
 			select o.relname, 8, 0, '' from ours o
 			union all
 			select '~' || p.proname, 1, 0, pg_get_functiondef(p.oid)
