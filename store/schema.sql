@@ -195,7 +195,7 @@ create table delegation (
     constraint delegation_limit_minor_check CHECK ((limit_minor >= 0)),
     constraint delegation_people CHECK ((from_id <> to_id)),
     constraint delegation_sites CHECK (((cardinality(sites) > 0) AND (array_position(sites, NULL::text) IS NULL))),
-    constraint delegation_time CHECK (((ends_at > begins_at) AND (ends_at <= (begins_at + '30 days'::interval)))),
+    constraint delegation_time CHECK (((ends_at > begins_at) AND (ends_at <= (begins_at + '720:00:00'::interval)))),
 );
 CREATE INDEX delegation_to_idx ON public.delegation USING btree (to_id, ends_at) WHERE (revoked_at IS NULL);
 comment on column delegation.limit_minor is 'null for as much as the delegator may';
