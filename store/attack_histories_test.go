@@ -122,7 +122,7 @@ func attackHistories(f *floor) {
 			break
 		}
 	}
-	history[len(history)-1].Output = history[len(history)-1].Output == false //nolint:revive // turned around
+	history[len(history)-1].Output = history[len(history)-1].Output == false
 	if porcupine.CheckOperations(rules, history) {
 		f.Error("answers that were turned around are allowed too")
 	}
