@@ -131,6 +131,8 @@ var routes = []struct {
 	{"GET", "/v1/risk-evaluations/rev_x", "", store.RiskRead},
 	{"GET", "/v1/count-queue?site=DC-1", "", store.QueueRead},
 	{"GET", "/v1/sites", "", store.QueueRead},
+	{"GET", "/v1/steps", "", store.StepsRead},
+	{"GET", "/v1/steps/st_x", "", store.StepsRead},
 }
 
 func TestEveryOperationWantsAKeyWithItsScope(t *testing.T) {

@@ -144,7 +144,7 @@ func (s *server) refused(ctx context.Context, id string, r *guardrails.Refusal) 
 		guardrails.CodeRoleMissing, guardrails.CodeValueLimit, guardrails.CodeDailyLimit, guardrails.CodeStepUp, guardrails.CodeNotAllowed, guardrails.CodeBreakGlass,
 		guardrails.CodeBreakGlassLimit, guardrails.CodeBreakGlassReview, guardrails.CodeSameHuman, guardrails.CodeBulk:
 	}
-	view, err := s.db.StepView(ctx, guardrails.StepID(id))
+	view, err := s.db.StepView(ctx, viewerOf(ctx), guardrails.StepID(id))
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,8 @@ func (s *server) authenticate(ctx huma.Context, next func(huma.Context)) {
 		writeProblem(w, &Problem{Status: http.StatusUnauthorized, Code: "unauthenticated", Field: "Authorization", Detail: "send an API key or, for what people do, a session: Authorization: Bearer tly_… or tlyses_…"})
 		return
 	}
-	if forPeople(ctx.Operation()) {
+	scopes, forKeys := keyScopes(ctx.Operation())
+	if forPeople(ctx.Operation()) && (!forKeys || strings.HasPrefix(secret, store.SessionPrefix)) {
 		s.authenticatePerson(ctx, secret, next)
 		return
 	}
@@ -51,7 +52,7 @@ func (s *server) authenticate(ctx huma.Context, next func(huma.Context)) {
 		writeProblem(w, s.problem(ctx.Context(), err))
 		return
 	}
-	for _, scope := range ctx.Operation().Security[0]["api_key"] {
+	for _, scope := range scopes {
 		if !slices.Contains(key.Scopes, store.Scope(scope)) {
 			writeProblem(w, &Problem{Status: http.StatusForbidden, Code: "scope_missing", Detail: "this API key lacks the scope " + scope})
 			return

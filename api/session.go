@@ -37,7 +37,7 @@ func (s *server) authenticatePerson(ctx huma.Context, token string, next func(hu
 		if _, err := s.db.KeyBySecret(ctx.Context(), token); err == nil {
 			writeProblem(w, &Problem{
 				Status: http.StatusForbidden, Code: string(guardrails.CodeMachine),
-				Detail: "an API key stands for a program, and only people see and decide steps; no key can have the right to. Sign in: POST /v1/sessions",
+				Detail: "an API key stands for a program, and only people decide; no key can have the right to. Sign in: POST /v1/sessions",
 			})
 			return
 		}
@@ -115,6 +115,38 @@ func (s *server) signIn(ctx context.Context, in *signInRequest) (*signInResponse
 
 func (s *server) signOut(ctx context.Context, _ *struct{}) (*struct{}, error) {
 	return nil, s.db.SignOut(ctx, humanOf(ctx).token)
+}
+
+// forPeopleAndKeys lets keys with a scope do what people can.
+func forPeopleAndKeys(op huma.Operation, scope store.Scope) huma.Operation {
+	op.Security = append(op.Security, map[string][]string{"api_key": {string(scope)}})
+	return op
+}
+
+// keyScopes returns what a key needs for an operation, false where none may.
+func keyScopes(op *huma.Operation) (scopes []string, ok bool) {
+	for _, m := range op.Security {
+		if scopes, ok = m["api_key"]; ok {
+			return scopes, true
+		}
+	}
+	return nil, false
+}
+
+// viewerOf is who reads steps.
+func viewerOf(ctx context.Context) store.Viewer {
+	if me := humanOf(ctx); me != nil {
+		return store.Viewer{Person: me.Person}
+	}
+	return store.Viewer{Key: caller(ctx).ID}
+}
+
+// actorOf is who would decide.
+func actorOf(ctx context.Context) store.By {
+	if me := humanOf(ctx); me != nil {
+		return me.By()
+	}
+	return store.By{Machine: "key:" + caller(ctx).ID}
 }
 
 // forPeople reports whether an operation is for people who are signed in.

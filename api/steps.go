@@ -28,7 +28,7 @@ type stepsRequest struct {
 type stepsResponse struct{ Body stepsAnswer }
 
 type stepsAnswer struct {
-	Data       []stepSummary `json:"data" doc:"At sites where you have a role, the soonest to expire first"`
+	Data       []stepSummary `json:"data" doc:"At sites where you have a role, or that your key is for, the soonest to expire first"`
 	NextCursor string        `json:"next_cursor,omitempty" doc:"Left out on the last page"`
 }
 
@@ -105,23 +105,25 @@ type decisionAnswer struct {
 func (s *server) registerSteps(a huma.API) {
 	list := personOperation("listSteps", http.MethodGet, "/v1/steps", "List the steps that people decide")
 	list.Description = "Counts that a ranking proposes and nobody has touched are in the count queue instead, unless action=count_position asks for them."
-	huma.Register(a, list, handler(s, s.steps))
-	huma.Register(a, personOperation("getStep", http.MethodGet, "/v1/steps/{id}", "Read a step with everything an approval says yes to"), handler(s, s.readStep))
+	huma.Register(a, forPeopleAndKeys(list, store.StepsRead), handler(s, s.steps))
+	one := personOperation("getStep", http.MethodGet, "/v1/steps/{id}", "Read a step with everything an approval says yes to")
+	huma.Register(a, forPeopleAndKeys(one, store.StepsRead), handler(s, s.readStep))
 	s.registerDecisions(a)
 }
 
 func (s *server) steps(ctx context.Context, in *stepsRequest) (*stepsResponse, error) {
-	me := humanOf(ctx)
 	f := store.StepFilter{Site: warehouse.Site(in.Site), Kind: guardrails.Kind(in.Action), State: guardrails.State(in.State)}
 	f.Queue = f.Kind == guardrails.KindCountPosition
 	if in.Waiting {
-		f.Waiting = me.Person
+		if f.Waiting = viewerOf(ctx).Person; f.Waiting == 0 {
+			return nil, invalid("waiting", "asks what waits for a person, and an API key is none")
+		}
 	}
 	after, err := readStepCursor(in.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	steps, err := s.db.InboxSteps(ctx, me.Person, f, after, in.Limit+1)
+	steps, err := s.db.InboxSteps(ctx, viewerOf(ctx), f, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +133,7 @@ func (s *server) steps(ctx context.Context, in *stepsRequest) (*stepsResponse, e
 		last := &steps[in.Limit-1]
 		answer.NextCursor = base64.RawURLEncoding.EncodeToString([]byte(last.ExpiresAt.UTC().Format(time.RFC3339Nano) + " " + string(last.ID)))
 	}
-	refusals, err := s.db.TryApprovals(ctx, me.By(), steps)
+	refusals, err := s.db.TryApprovals(ctx, actorOf(ctx), steps)
 	if err != nil {
 		return nil, err
 	}
@@ -174,12 +176,13 @@ func summaryOf(step *store.Step, refusal *guardrails.Refusal) stepSummary {
 	return out
 }
 
-// visibleStep returns a step that the caller may see. At a site where they have
-// no role there is none.
+// visibleStep returns a step that the caller may see. At a site where a person has
+// no role, or that a key is not for, there is none.
 func (s *server) visibleStep(ctx context.Context, id string) (store.StepView, error) {
-	view, err := s.db.StepView(ctx, guardrails.StepID(id))
-	if errors.Is(err, store.ErrNotFound) || err == nil && !humanOf(ctx).person.Sees(view.Site) {
-		return view, &Problem{Status: http.StatusNotFound, Code: "not_found", Detail: "this step is not there, or you have no role at its site"}
+	view, err := s.db.StepView(ctx, viewerOf(ctx), guardrails.StepID(id))
+	me := humanOf(ctx)
+	if errors.Is(err, store.ErrNotFound) || err == nil && me != nil && !me.person.Sees(view.Site) {
+		return view, &Problem{Status: http.StatusNotFound, Code: "not_found", Detail: "this step is not there, or you have nothing to do with its site"}
 	}
 	return view, err
 }
@@ -189,13 +192,14 @@ func (s *server) readStep(ctx context.Context, in *stepPath) (*stepResponse, err
 	if err != nil {
 		return nil, err
 	}
-	me := humanOf(ctx)
-	tried, err := s.db.Try(ctx, view.ID, me.By(), guardrails.Approve{Binding: view.Binding})
+	tried, err := s.db.Try(ctx, view.ID, actorOf(ctx), guardrails.Approve{Binding: view.Binding})
 	if err != nil {
 		return nil, err
 	}
-	if err := s.db.NoteView(ctx, me.Person, &view.Step); err != nil {
-		return nil, err
+	if me := humanOf(ctx); me != nil {
+		if err := s.db.NoteView(ctx, me.Person, &view.Step); err != nil {
+			return nil, err
+		}
 	}
 	a := stepAnswer{
 		stepSummary: summaryOf(&view.Step, tried[0]), Plan: []operationAnswer{}, Evidence: rawJSON(view.EvidenceBytes),

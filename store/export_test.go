@@ -38,3 +38,13 @@ func (db *DB) DecideUnaudited(ctx context.Context, id guardrails.StepID, by By, 
 		return err
 	})
 }
+
+// ReadAs runs statements as a viewer, without whatever the program would add.
+func (db *DB) ReadAs(ctx context.Context, v Viewer, read func(pgx.Tx) error) error {
+	return db.read(ctx, v, read)
+}
+
+// OnAConnection runs statements as the program, outside of any transaction.
+func (db *DB) OnAConnection(ctx context.Context, query string, into ...any) error {
+	return db.pool.QueryRow(ctx, query).Scan(into...)
+}

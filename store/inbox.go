@@ -28,66 +28,70 @@ type StepCursor struct {
 	ID        guardrails.StepID
 }
 
-// InboxSteps returns at most limit steps that a person may see, at the sites
-// where they have a role, the soonest to expire first; those that are done the
-// latest first.
-func (db *DB) InboxSteps(ctx context.Context, viewer guardrails.PersonID, f StepFilter, after StepCursor, limit int) ([]Step, error) {
+// InboxSteps returns at most limit steps that the viewer may see, the soonest to
+// expire first; those that are done the latest first.
+func (db *DB) InboxSteps(ctx context.Context, viewer Viewer, f StepFilter, after StepCursor, limit int) ([]Step, error) {
 	order, compare := "s.expires_at, s.id", ">"
 	if f.Done {
 		order, compare = "s.expires_at desc, s.id desc", "<"
 	}
-	rows, _ := db.pool.Query(ctx, `
-		select `+stepColumns+`
-		from step s
-		join recommendation r on r.id = s.recommendation_id
-		where exists (
-				select from role_grant g
-				where g.person_id = $1 and g.revoked_at is null and g.site in (s.site, '*'))
-			and ($2 = '' or s.site = $2)
-			and ($3 = '' or s.action = $3)
-			and ($4 = '' or s.state = $4)
-			and (not $5 or s.`+liveStates+`)
-			and (not $6 or not (s.`+liveStates+`))
-			and ($7 or s.audited > 0 or s.touched_at is not null)
-			and ($8::bigint = 0 or `+waitsFor+`)
-			and ($10 = '' or (s.expires_at, s.id) `+compare+` ($9, $10))
-		order by `+order+`
-		limit $11`,
-		viewer, f.Site, f.Kind, f.State, f.Live, f.Done, f.Queue, f.Waiting, after.ExpiresAt, after.ID, limit)
-	steps, err := pgx.CollectRows(rows, scanStep)
+	var steps []Step
+	err := db.read(ctx, viewer, func(tx pgx.Tx) (err error) {
+		rows, _ := tx.Query(ctx, `
+			select `+stepColumns+`
+			from step s
+			join recommendation r on r.id = s.recommendation_id
+			where ($1 = '' or s.site = $1)
+				and ($2 = '' or s.action = $2)
+				and ($3 = '' or s.state = $3)
+				and (not $4 or s.`+liveStates+`)
+				and (not $5 or not (s.`+liveStates+`))
+				and ($6 or s.audited > 0 or s.touched_at is not null)
+				and ($7::bigint = 0 or `+waitsFor+`)
+				and ($9 = '' or (s.expires_at, s.id) `+compare+` ($8, $9))
+			order by `+order+`
+			limit $10`,
+			f.Site, f.Kind, f.State, f.Live, f.Done, f.Queue, f.Waiting, after.ExpiresAt, after.ID, limit)
+		steps, err = pgx.CollectRows(rows, scanStep)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("steps: %w", err)
 	}
 	return steps, nil
 }
 
-// waitsFor is the condition that step s needs a role that person $8 holds or
+// waitsFor is the condition that step s needs a role that person $7 holds or
 // was delegated, and has nothing to say from them yet.
 const waitsFor = `s.state = 'pending' and s.expires_at > clock_timestamp()
-	and not exists (select from decision_human h where h.step_id = s.id and h.binding = s.binding and h.person_id = $8)
+	and not exists (select from decision_human h where h.step_id = s.id and h.binding = s.binding and h.person_id = $7)
 	and exists (
 		select from role_grant g
 		where g.revoked_at is null and g.site in (s.site, '*')
 			and s.requirement -> 'slots' @> jsonb_build_array(jsonb_build_object('role', g.role))
-			and (g.person_id = $8 or exists (
+			and (g.person_id = $7 or exists (
 				select from delegation d
-				where d.from_id = g.person_id and d.to_id = $8 and d.revoked_at is null and s.action = any (d.kinds)
+				where d.from_id = g.person_id and d.to_id = $7 and d.revoked_at is null and s.action = any (d.kinds)
 					and (s.site = any (d.sites) or '*' = any (d.sites)) and clock_timestamp() between d.begins_at and d.ends_at)))`
 
 // WaitingSteps counts what waits for a person.
 func (db *DB) WaitingSteps(ctx context.Context, person guardrails.PersonID) (n int, err error) {
-	steps, err := db.InboxSteps(ctx, person, StepFilter{Waiting: person}, StepCursor{}, 100)
+	steps, err := db.InboxSteps(ctx, Viewer{Person: person}, StepFilter{Waiting: person}, StepCursor{}, 100)
 	return len(steps), err
 }
 
-// StepsByID returns those of the steps that are there.
-func (db *DB) StepsByID(ctx context.Context, ids []guardrails.StepID) (map[guardrails.StepID]Step, error) {
-	rows, _ := db.pool.Query(ctx, `
-		select `+stepColumns+`
-		from step s
-		join recommendation r on r.id = s.recommendation_id
-		where s.id = any ($1)`, ids)
-	steps, err := pgx.CollectRows(rows, scanStep)
+// StepsByID returns those of the steps that the viewer may see.
+func (db *DB) StepsByID(ctx context.Context, viewer Viewer, ids []guardrails.StepID) (map[guardrails.StepID]Step, error) {
+	var steps []Step
+	err := db.read(ctx, viewer, func(tx pgx.Tx) (err error) {
+		rows, _ := tx.Query(ctx, `
+			select `+stepColumns+`
+			from step s
+			join recommendation r on r.id = s.recommendation_id
+			where s.id = any ($1)`, ids)
+		steps, err = pgx.CollectRows(rows, scanStep)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("steps: %w", err)
 	}
@@ -232,7 +236,7 @@ func (db *DB) ApproveTogether(ctx context.Context, by By, approvals []Approval) 
 	for i, a := range approvals {
 		ids[i] = a.Step
 	}
-	found, err := db.StepsByID(ctx, ids)
+	found, err := db.StepsByID(ctx, Viewer{Person: by.Person}, ids)
 	if err != nil {
 		return nil, err
 	}

@@ -26,10 +26,11 @@ const (
 	RiskWrite   Scope = "risk:write"
 	RiskRead    Scope = "risk:read"
 	QueueRead   Scope = "queue:read"
+	StepsRead   Scope = "steps:read"
 )
 
 // Scopes lists every scope.
-var Scopes = []Scope{EventsWrite, RiskWrite, RiskRead, QueueRead}
+var Scopes = []Scope{EventsWrite, RiskWrite, RiskRead, QueueRead, StepsRead}
 
 // APIKey is a key without its secret.
 type APIKey struct {

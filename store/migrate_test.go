@@ -91,64 +91,77 @@ func TestSchemaFile(t *testing.T) {
 	}
 }
 
+// schemaLines are those of the catalogue, in the order of the dump.
+const schemaLines = `
+	with ours as (
+		select c.oid, c.relname, c.relkind
+		from pg_class c
+		where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+			and not c.relispartition and c.relname not like 'river%'
+	), line (relation, part, n, text) as (
+		select o.relname, 1, 0, format('create table %s (', o.relname)
+		from ours o
+		union all
+		select o.relname, 2, a.attnum, format('    %s %s%s%s%s%s,', a.attname, format_type(a.atttypid, a.atttypmod),
+			case when l.collname = 'C' then ' collate "C"' else '' end,
+			case when a.attnotnull then ' not null' else '' end,
+			case a.attidentity when 'a' then ' generated always as identity' else '' end,
+			' default ' || pg_get_expr(d.adbin, d.adrelid))
+		from ours o
+		join pg_attribute a on a.attrelid = o.oid and a.attnum > 0 and not a.attisdropped
+		left join pg_collation l on l.oid = a.attcollation
+		left join pg_attrdef d on d.adrelid = o.oid and d.adnum = a.attnum
+		union all
+		select o.relname, 3, row_number() over (order by k.contype desc, k.conname),
+			format('    constraint %s %s,', k.conname, pg_get_constraintdef(k.oid))
+		from ours o
+		join pg_constraint k on k.conrelid = o.oid and k.contype in ('p', 'u', 'f', 'c', 'x')
+		union all
+		select o.relname, 4, 0, format(')%s;', ' partition by ' || pg_get_partkeydef(o.oid))
+		from ours o
+		union all
+		select o.relname, 5, row_number() over (order by i.relname), pg_get_indexdef(i.oid) || ';'
+		from ours o
+		join pg_index x on x.indrelid = o.oid
+		join pg_class i on i.oid = x.indexrelid
+		where not exists (select from pg_constraint k where k.conindid = i.oid and k.contype in ('p', 'u', 'x'))
+		union all
+		select o.relname, 6, e.objsubid, format('comment on %s is %L;',
+			case when e.objsubid = 0 then 'table ' || o.relname else 'column ' || o.relname || '.' || a.attname end, e.description)
+		from ours o
+		join pg_description e on e.objoid = o.oid and e.classoid = 'pg_class'::regclass
+		left join pg_attribute a on a.attrelid = o.oid and a.attnum = e.objsubid
+		union all
+		select o.relname, 7, row_number() over (order by t.tgname), pg_get_triggerdef(t.oid) || ';'
+		from ours o
+		join pg_trigger t on t.tgrelid = o.oid and not t.tgisinternal
+		union all
+		select o.relname, 7, 1000, format('alter table %s enable row level security;', o.relname)
+		from ours o
+		join pg_class c on c.oid = o.oid and c.relrowsecurity
+		union all
+		select o.relname, 7, 1000 + row_number() over (order by p.policyname),
+			format('create policy %s on %s for %s to %s using (%s)%s;', p.policyname, o.relname, lower(p.cmd), array_to_string(p.roles, ', '),
+				p.qual, ' with check (' || p.with_check || ')')
+		from ours o
+		join pg_policies p on p.schemaname = 'public' and p.tablename = o.relname
+		union all
+		select o.relname, 8, 0, '' from ours o
+		union all
+		select '~' || p.proname, 1, 0, pg_get_functiondef(p.oid)
+		from pg_proc p
+		where p.pronamespace = 'public'::regnamespace and p.proname not like 'river%'
+	)
+	select text
+	from line
+	order by relation collate "C", part, n`
+
 // dumpSchema writes the schema from the catalogue, in words that do not differ
 // between releases of PostgreSQL as those of pg_dump do. Job tables, which are
 // River's, and partitions are left out.
 func dumpSchema(t *testing.T, conn *pgx.Conn) string {
 	t.Helper()
-	rows, err := conn.Query(t.Context(), `
-		with ours as (
-			select c.oid, c.relname, c.relkind
-			from pg_class c
-			where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
-				and not c.relispartition and c.relname not like 'river%'
-		), line (relation, part, n, text) as (
-			select o.relname, 1, 0, format('create table %s (', o.relname)
-			from ours o
-			union all
-			select o.relname, 2, a.attnum, format('    %s %s%s%s%s%s,', a.attname, format_type(a.atttypid, a.atttypmod),
-				case when l.collname = 'C' then ' collate "C"' else '' end,
-				case when a.attnotnull then ' not null' else '' end,
-				case a.attidentity when 'a' then ' generated always as identity' else '' end,
-				' default ' || pg_get_expr(d.adbin, d.adrelid))
-			from ours o
-			join pg_attribute a on a.attrelid = o.oid and a.attnum > 0 and not a.attisdropped
-			left join pg_collation l on l.oid = a.attcollation
-			left join pg_attrdef d on d.adrelid = o.oid and d.adnum = a.attnum
-			union all
-			select o.relname, 3, row_number() over (order by k.contype desc, k.conname),
-				format('    constraint %s %s,', k.conname, pg_get_constraintdef(k.oid))
-			from ours o
-			join pg_constraint k on k.conrelid = o.oid and k.contype in ('p', 'u', 'f', 'c', 'x')
-			union all
-			select o.relname, 4, 0, format(')%s;', ' partition by ' || pg_get_partkeydef(o.oid))
-			from ours o
-			union all
-			select o.relname, 5, row_number() over (order by i.relname), pg_get_indexdef(i.oid) || ';'
-			from ours o
-			join pg_index x on x.indrelid = o.oid
-			join pg_class i on i.oid = x.indexrelid
-			where not exists (select from pg_constraint k where k.conindid = i.oid and k.contype in ('p', 'u', 'x'))
-			union all
-			select o.relname, 6, e.objsubid, format('comment on %s is %L;',
-				case when e.objsubid = 0 then 'table ' || o.relname else 'column ' || o.relname || '.' || a.attname end, e.description)
-			from ours o
-			join pg_description e on e.objoid = o.oid and e.classoid = 'pg_class'::regclass
-			left join pg_attribute a on a.attrelid = o.oid and a.attnum = e.objsubid
-			union all
-			select o.relname, 7, row_number() over (order by t.tgname), pg_get_triggerdef(t.oid) || ';'
-			from ours o
-			join pg_trigger t on t.tgrelid = o.oid and not t.tgisinternal
-			union all
-			select o.relname, 8, 0, '' from ours o
-			union all
-			select '~' || p.proname, 1, 0, pg_get_functiondef(p.oid)
-			from pg_proc p
-			where p.pronamespace = 'public'::regnamespace and p.proname not like 'river%'
-		)
-		select text
-		from line
-		order by relation collate "C", part, n`)
+	rows, err := conn.Query(t.Context(), schemaLines)
 	if err != nil {
 		t.Fatal(err)
 	}

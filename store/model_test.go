@@ -24,9 +24,9 @@ func candidate() store.Model {
 	}
 }
 
-func install(t *testing.T, db *store.DB, m store.Model, artifact string) store.ModelID {
+func install(t *testing.T, db *store.DB, m store.Model) store.ModelID {
 	t.Helper()
-	id, err := db.InstallModel(t.Context(), m, []byte(artifact))
+	id, err := db.InstallModel(t.Context(), m, []byte("one"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestAModelComesIntoForceByAStep(t *testing.T) {
 	if _, err := p.db.Artifact(t.Context(), 99); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("artifact of no model: %v", err)
 	}
-	first := install(t, p.db, candidate(), "one")
+	first := install(t, p.db, candidate())
 	if _, err := p.db.InstallModel(t.Context(), candidate(), []byte("other")); !errors.Is(err, store.ErrModelInForce) {
 		t.Errorf("a second first one: %v", err)
 	}
@@ -140,7 +140,7 @@ func TestAModelComesIntoForceByAStep(t *testing.T) {
 
 func TestARejectedModelStaysOut(t *testing.T) {
 	p := newPromotion(t)
-	first := install(t, p.db, candidate(), "one")
+	first := install(t, p.db, candidate())
 	s := p.propose(first, "two")
 	by := store.By{Person: p.by["policy_owner"], Session: "s", AuthenticatedAt: clockOf(t, p.conn)}
 	if _, err := p.db.Decide(t.Context(), s.ID, by, guardrails.Reject{Binding: s.Binding, Reason: "not in the season"}); err != nil {
@@ -159,7 +159,7 @@ func TestARejectedModelStaysOut(t *testing.T) {
 // approved stays, and nothing of the newer is saved.
 func TestANewerChallengerSupersedes(t *testing.T) {
 	p := newPromotion(t)
-	first := install(t, p.db, candidate(), "one")
+	first := install(t, p.db, candidate())
 	old := p.propose(first, "two")
 	s := p.propose(first, "three")
 	if old, err := p.db.Step(t.Context(), old.ID); err != nil || old.State != guardrails.Superseded || old.SupersededBy != s.ID {
@@ -181,7 +181,7 @@ func TestANewerChallengerSupersedes(t *testing.T) {
 // step; what an approval rests on must hold until it is carried out.
 func TestAttackPromotionWithoutAStep(t *testing.T) {
 	p := newPromotion(t)
-	first := install(t, p.db, candidate(), "one")
+	first := install(t, p.db, candidate())
 	s := p.propose(first, "two")
 	for name, sql := range map[string]string{
 		"without a word":            `update model set state = 'champion', promoted_at = now(), authority = 'operator' where id = $1`,

@@ -71,7 +71,7 @@ func moved(ctx context.Context, q querier, s *Step, r *guardrails.Recommendation
 			select from event
 			where site = $1 and sku = $2 and $3 in (location, from_location, to_location)
 				and type in ('receipt', 'putaway', 'pick', 'shipment', 'return', 'transfer', 'adjustment')
-				and occurred_at > $4::timestamptz - interval '7 days' and recorded_at > $4)`, s.Site, a.SKU, a.Location, since).Scan(&did)
+				and occurred_at > $4::timestamptz - interval '168 hours' and recorded_at > $4)`, s.Site, a.SKU, a.Location, since).Scan(&did)
 	return did, err
 }
 

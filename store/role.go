@@ -16,10 +16,14 @@ import (
 // member of it that becomes it on every connection.
 const AppRole = "tallyman_app"
 
+// ViewerRole is what the program becomes for a transaction in which a person or a
+// key reads steps: row security shows it those of their sites.
+const ViewerRole = "tallyman_viewer"
+
 //go:embed grants.sql
 var grants string
 
-// ensureRole makes the role and lets the migrating account become it. Roles are
+// ensureRole makes the roles and lets the migrating account become it. Roles are
 // the server's: databases on one server share this one.
 func ensureRole(ctx context.Context, pool *pgxpool.Pool) error {
 	_, err := pool.Exec(ctx, `
@@ -27,6 +31,12 @@ func ensureRole(ctx context.Context, pool *pgxpool.Pool) error {
 		begin
 			if not exists (select from pg_roles where rolname = 'tallyman_app') then
 				create role tallyman_app login;
+			end if;
+			if not exists (select from pg_roles where rolname = 'tallyman_viewer') then
+				create role tallyman_viewer nologin;
+			end if;
+			if not pg_has_role('tallyman_app', 'tallyman_viewer', 'member') then
+				grant tallyman_viewer to tallyman_app;
 			end if;
 			if not pg_has_role(current_user, 'tallyman_app', 'member') then
 				grant tallyman_app to current_user;
@@ -37,8 +47,8 @@ func ensureRole(ctx context.Context, pool *pgxpool.Pool) error {
 		$$`)
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "42501" { // insufficient_privilege
-		return fmt.Errorf("this account may not create the role %[1]s; as an administrator of PostgreSQL run: create role %[1]s login; grant %[1]s to %[2]q: %[3]w",
-			AppRole, pool.Config().ConnConfig.User, err)
+		return fmt.Errorf("this account may not create roles; as an administrator of PostgreSQL run: create role %[1]s login; create role %[2]s nologin; grant %[2]s to %[1]s; grant %[1]s to %[3]q: %[4]w",
+			AppRole, ViewerRole, pool.Config().ConnConfig.User, err)
 	}
 	return err
 }

@@ -51,7 +51,7 @@ create table api_key (
     constraint api_key_expiry CHECK (((expires_at > created_at) AND (expires_at <= (created_at + '366 days'::interval)))),
     constraint api_key_id_check CHECK ((id ~ '^[0-9A-Za-z]{8}$'::text)),
     constraint api_key_name_check CHECK ((name <> ''::text)),
-    constraint api_key_scopes CHECK (((cardinality(scopes) > 0) AND (scopes <@ ARRAY['events:write'::text, 'risk:write'::text, 'risk:read'::text, 'queue:read'::text]))),
+    constraint api_key_scopes CHECK (((cardinality(scopes) > 0) AND (scopes <@ ARRAY['events:write'::text, 'risk:write'::text, 'risk:read'::text, 'queue:read'::text, 'steps:read'::text]))),
     constraint api_key_secret_hash_check CHECK ((octet_length(secret_hash) = 32)),
     constraint api_key_sites CHECK (((array_position(sites, NULL::text) IS NULL) AND (array_position(sites, ''::text) IS NULL))),
 );
@@ -87,6 +87,11 @@ comment on column audit_entry.body is 'canonical JSON, prev included';
 comment on column audit_entry.leaf is 'RFC 6962 leaf hash';
 CREATE TRIGGER audit_entry_change BEFORE DELETE OR UPDATE ON public.audit_entry FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER audit_entry_check BEFORE INSERT ON public.audit_entry FOR EACH ROW EXECUTE FUNCTION check_audit_entry();
+alter table audit_entry enable row level security;
+create policy program on audit_entry for all to tallyman_app using (true) with check (true);
+create policy site on audit_entry for select to tallyman_viewer using ((EXISTS ( SELECT
+   FROM step s
+  WHERE (s.id = split_part(audit_entry.stream, '/'::text, 1)))));
 
 create table audit_leaf (
     n bigint not null,
@@ -149,6 +154,11 @@ CREATE INDEX decision_step_idx ON public.decision USING btree (step_id);
 CREATE TRIGGER decision_change BEFORE DELETE OR UPDATE ON public.decision FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER decision_check BEFORE INSERT ON public.decision FOR EACH ROW EXECUTE FUNCTION check_decision();
 CREATE TRIGGER decision_humans AFTER INSERT ON public.decision FOR EACH ROW EXECUTE FUNCTION note_decision_humans();
+alter table decision enable row level security;
+create policy program on decision for all to tallyman_app using (true) with check (true);
+create policy site on decision for select to tallyman_viewer using ((EXISTS ( SELECT
+   FROM step s
+  WHERE (s.id = decision.step_id))));
 
 create table decision_human (
     step_id text collate "C" not null,
@@ -161,6 +171,11 @@ create table decision_human (
     constraint decision_human_step_id_fkey FOREIGN KEY (step_id) REFERENCES step(id),
 );
 CREATE TRIGGER decision_human_change BEFORE DELETE OR UPDATE ON public.decision_human FOR EACH ROW EXECUTE FUNCTION refuse_change();
+alter table decision_human enable row level security;
+create policy program on decision_human for all to tallyman_app using (true) with check (true);
+create policy site on decision_human for select to tallyman_viewer using ((EXISTS ( SELECT
+   FROM step s
+  WHERE (s.id = decision_human.step_id))));
 
 create table delegation (
     id bigint not null generated always as identity,
@@ -180,7 +195,7 @@ create table delegation (
     constraint delegation_limit_minor_check CHECK ((limit_minor >= 0)),
     constraint delegation_people CHECK ((from_id <> to_id)),
     constraint delegation_sites CHECK (((cardinality(sites) > 0) AND (array_position(sites, NULL::text) IS NULL))),
-    constraint delegation_time CHECK (((ends_at > begins_at) AND (ends_at <= (begins_at + '30 days'::interval)))),
+    constraint delegation_time CHECK (((ends_at > begins_at) AND (ends_at <= (begins_at + '720:00:00'::interval)))),
 );
 CREATE INDEX delegation_to_idx ON public.delegation USING btree (to_id, ends_at) WHERE (revoked_at IS NULL);
 comment on column delegation.limit_minor is 'null for as much as the delegator may';
@@ -355,6 +370,11 @@ comment on column execution.lane is 'site and SKU, or site and document: one aft
 comment on column execution.claim_epoch is 'grows with every claim; only the newest claimant can settle';
 CREATE TRIGGER execution_change BEFORE DELETE OR UPDATE ON public.execution FOR EACH ROW EXECUTE FUNCTION check_execution_change();
 CREATE CONSTRAINT TRIGGER execution_quorum AFTER INSERT ON public.execution DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_quorum();
+alter table execution enable row level security;
+create policy program on execution for all to tallyman_app using (true) with check (true);
+create policy site on execution for select to tallyman_viewer using ((EXISTS ( SELECT
+   FROM step s
+  WHERE (s.id = execution.step_id))));
 
 create table execution_attempt (
     execution_id bigint not null,
@@ -470,6 +490,11 @@ create table operation (
 comment on column operation.compensate is 'what undoes it when a later operation fails for good';
 comment on column operation.irreversible is 'why nothing undoes it';
 CREATE TRIGGER operation_change BEFORE UPDATE ON public.operation FOR EACH ROW EXECUTE FUNCTION refuse_change();
+alter table operation enable row level security;
+create policy program on operation for all to tallyman_app using (true) with check (true);
+create policy site on operation for select to tallyman_viewer using ((EXISTS ( SELECT
+   FROM recommendation r
+  WHERE (r.id = operation.recommendation_id))));
 
 create table person (
     id bigint not null generated always as identity,
@@ -605,6 +630,9 @@ comment on column recommendation.payload is 'canonical JSON: exactly what is app
 comment on column recommendation.facts is 'what policy looked at';
 comment on column recommendation.parties is 'who proposed, counted, received and so on: [{"part", "person", "ref"}]';
 CREATE TRIGGER recommendation_change BEFORE UPDATE ON public.recommendation FOR EACH ROW EXECUTE FUNCTION refuse_change();
+alter table recommendation enable row level security;
+create policy program on recommendation for all to tallyman_app using (true) with check (true);
+create policy site on recommendation for select to tallyman_viewer using (((site = ANY (( SELECT viewer_sites() AS viewer_sites)::text[])) OR ('*'::text = ANY (( SELECT viewer_sites() AS viewer_sites)::text[]))));
 
 create table role_grant (
     id bigint not null generated always as identity,
@@ -745,6 +773,9 @@ CREATE CONSTRAINT TRIGGER step_audited AFTER INSERT OR UPDATE ON public.step DEF
 CREATE TRIGGER step_change BEFORE UPDATE ON public.step FOR EACH ROW EXECUTE FUNCTION check_step_change();
 CREATE TRIGGER step_delete BEFORE DELETE ON public.step FOR EACH ROW EXECUTE FUNCTION check_step_delete();
 CREATE CONSTRAINT TRIGGER step_executions AFTER UPDATE ON public.step DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.state = 'approved'::text)) EXECUTE FUNCTION check_approved_step();
+alter table step enable row level security;
+create policy program on step for all to tallyman_app using (true) with check (true);
+create policy site on step for select to tallyman_viewer using (((site = ANY (( SELECT viewer_sites() AS viewer_sites)::text[])) OR ('*'::text = ANY (( SELECT viewer_sites() AS viewer_sites)::text[]))));
 
 create table step_view (
     step_id text collate "C" not null,
@@ -1145,5 +1176,25 @@ AS $function$
         when 'compensation_failed' then becomes in ('compensating', 'compensated')
         else false
     end
+$function$
+
+CREATE OR REPLACE FUNCTION public.viewer_sites()
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+    select coalesce(array_agg(site), '{}')
+    from (
+        select g.site
+        from role_grant g
+        join person p on p.id = g.person_id
+        where g.person_id = nullif(current_setting('tallyman.person', true), '')::bigint
+            and g.revoked_at is null and p.deactivated_at is null
+        union
+        select unnest(case when k.sites = '{}' then array['*'] else k.sites end)
+        from api_key k
+        where k.id = nullif(current_setting('tallyman.key', true), '')
+            and 'steps:read' = any (k.scopes) and k.revoked_at is null and k.expires_at > now()
+    ) seen
 $function$
 

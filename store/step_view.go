@@ -49,10 +49,11 @@ type Decider struct {
 	Name string
 }
 
-// StepView returns a step with what is known about it.
-func (db *DB) StepView(ctx context.Context, id guardrails.StepID) (StepView, error) {
+// StepView returns a step with what is known about it. One that the viewer may not
+// see is not there.
+func (db *DB) StepView(ctx context.Context, viewer Viewer, id guardrails.StepID) (StepView, error) {
 	var v StepView
-	err := db.readOnly(ctx, func(tx pgx.Tx) (err error) {
+	err := db.read(ctx, viewer, func(tx pgx.Tx) (err error) {
 		if v.Step, err = readStep(ctx, tx, id, ""); err != nil {
 			return err
 		}

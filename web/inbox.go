@@ -107,7 +107,7 @@ func (s *server) readInbox(r *http.Request, v *viewer) (*inboxPage, error) {
 	default:
 		f.Done = true
 	}
-	steps, err := s.db.InboxSteps(r.Context(), v.Person, f, readStepCursor(query), perPage+1)
+	steps, err := s.db.InboxSteps(r.Context(), store.Viewer{Person: v.Person}, f, readStepCursor(query), perPage+1)
 	if err != nil {
 		return nil, err
 	}
@@ -228,7 +228,7 @@ func (s *server) answersTogether(r *http.Request, v *viewer, approvals []store.A
 	for i, a := range approvals {
 		ids[i] = a.Step
 	}
-	steps, err := s.db.StepsByID(r.Context(), ids)
+	steps, err := s.db.StepsByID(r.Context(), store.Viewer{Person: v.Person}, ids)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -159,17 +159,20 @@ func (s *server) addSteps(ctx context.Context, p *queuePage, v *viewer) error {
 	for i := range p.Rows {
 		ids[i] = guardrails.StepID(p.Rows[i].Step)
 	}
-	found, err := s.db.StepsByID(ctx, ids)
+	found, err := s.db.StepsByID(ctx, store.Viewer{Person: v.Person}, ids)
 	if err != nil {
 		return err
 	}
-	steps := make([]store.Step, len(ids))
+	var steps []store.Step
+	var rows []*queueRow
 	for i, id := range ids {
-		steps[i] = found[id]
+		if step, ok := found[id]; ok {
+			steps, rows = append(steps, step), append(rows, &p.Rows[i])
+		}
 	}
 	refusals, err := s.db.TryApprovals(ctx, v.By(), steps)
 	for i := range refusals {
-		row := &p.Rows[i]
+		row := rows[i]
 		row.Linked, row.Binding = true, steps[i].Binding.String()
 		if row.Approvable = refusals[i] == nil; !row.Approvable && steps[i].State == guardrails.Pending {
 			row.Why = refusals[i].Detail

@@ -96,7 +96,7 @@ func (s *server) readStep(w http.ResponseWriter, r *http.Request, v *viewer) (*s
 	if isBadText(id) {
 		id = ""
 	}
-	view, err := s.db.StepView(r.Context(), guardrails.StepID(id))
+	view, err := s.db.StepView(r.Context(), store.Viewer{Person: v.Person}, guardrails.StepID(id))
 	if errors.Is(err, store.ErrNotFound) || err == nil && !v.person.Sees(view.Site) {
 		s.render(w, r, http.StatusNotFound, "message", say("There is no such step",
 			"It is not there, it was replaced before anybody looked at it, or it is at a site where you have no role.").to("/steps", "Open the steps"))
