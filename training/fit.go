@@ -57,6 +57,9 @@ func fit(ctx context.Context, t *table, outcome scoring.Outcome, seed uint64, th
 		if best == nil || cv.clearlyBeats(best) {
 			best = cv
 		}
+		if cv.drift > maxDrift {
+			break // a wider setting wins on slices by knowing how the rate moved then, and loses after them
+		}
 	}
 	for i := range choices {
 		choices[i].Chosen = choices[i].Setting == best.setting.name
