@@ -14,6 +14,7 @@ type booster struct {
 	ledger    ledger
 	grower    *grower
 	crew      *crew
+	blocks    []rowBlock // one per worker
 	sampler   rowSampler
 }
 
@@ -27,6 +28,7 @@ func newBooster(train Dataset, p Params, m *Model, c *crew) *booster {
 		partition: rows,
 		ledger:    newLedger(bins, rows, train, p),
 		crew:      c,
+		blocks:    make([]rowBlock, c.size),
 		sampler:   rowSampler{seed: p.Seed, share: p.RowSample},
 	}
 	b.grower = newGrower(bins, rows, b.ledger, p, c)
@@ -64,7 +66,7 @@ func (b *booster) record(tree int, root *growNode) {
 		b.ledger.begin([]histogramJob{{spans: root.rows, into: root.histogram}})
 		b.crew.run(b.partition.bins.shards(), func(worker, shard int) {
 			b.land(shard)
-			b.recordShard(shard, sampler, &tallies[worker])
+			b.recordShard(shard, sampler, &b.blocks[worker], &tallies[worker])
 			b.ledger.visit(worker, shard)
 		})
 		b.landings = nil
@@ -84,15 +86,13 @@ func (b *booster) land(shard int) {
 	}
 }
 
-func (b *booster) recordShard(shard int, sampler rowSampler, t *tally) {
-	var buffer [blockRows]float32
+func (b *booster) recordShard(shard int, sampler rowSampler, block *rowBlock, t *tally) {
 	first, end := b.partition.bins.bounds(shard)
 	for ; first < end; first += blockRows {
 		last := min(first+blockRows, end)
-		weights := buffer[:last-first]
-		b.weigh(weights, first, sampler)
-		block := rowBlock{first: first, margin: b.margins[first:last], label: b.labels[first:last], weight: weights}
-		b.ledger.record(&block, t)
+		block.first, block.margin, block.label = first, b.margins[first:last], b.labels[first:last]
+		b.weigh(block.weight[:last-first], first, sampler)
+		b.ledger.record(block, t)
 	}
 }
 

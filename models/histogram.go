@@ -52,8 +52,9 @@ const blockRows = 256
 // A rowBlock is what the gradients of at most blockRows rows in a row depend
 // on.
 type rowBlock struct {
-	first                 int // row
-	margin, label, weight []float32
+	first         int // row
+	margin, label []float32
+	weight        [blockRows]float32
 }
 
 // A tally is what one worker adds up while it records.
