@@ -22,11 +22,11 @@ type binned struct {
 const sampledRows = 1 << 18
 
 // newBinned finds the bins of every column and stores every row in them.
-func newBinned(d Dataset, bins, threads int) *binned {
+func newBinned(d Dataset, bins int, team *crew) *binned {
 	missing := missingColumns(d.X)
 	features := make([]featureBins, d.X.Cols)
-	scratch := make([]columnSample, threads)
-	parallel(threads, d.X.Cols, func(worker, c int) {
+	scratch := make([]columnSample, team.size)
+	team.run(d.X.Cols, func(worker, c int) {
 		points := scratch[worker].points(d, c)
 		if d.kind(c) == Categorical {
 			features[c] = categoricalBins(points, bins, missing[c])
@@ -36,13 +36,13 @@ func newBinned(d Dataset, bins, threads int) *binned {
 	})
 	l := bundle(features)
 	b := &binned{layout: l, features: features, rows: d.X.Rows, words: (l.columns + wordColumns - 1) / wordColumns}
-	b.shardRows = shardRows(b.rows, b.words, threads)
+	b.shardRows = shardRows(b.rows, b.words, team.size)
 	b.data = make([]uint64, b.shards()*b.shardRows*b.words)
 	b.byColumn = make([][]uint8, b.columns)
 	for c := range b.byColumn {
 		b.byColumn[c] = make([]uint8, b.rows)
 	}
-	b.fill(d.X, threads)
+	b.fill(d.X, team)
 	return b
 }
 
@@ -106,12 +106,12 @@ func (b *binned) shardWords(shard, word int) []uint64 {
 
 // fill stores the bin of every value. A few rows are read column by column
 // while they are in the cache.
-func (b *binned) fill(x Matrix, threads int) {
+func (b *binned) fill(x Matrix, team *crew) {
 	searches := make([]*binSearch, len(b.features))
 	for f, feature := range b.features {
 		searches[f] = newBinSearch(feature)
 	}
-	parallel(threads, b.shards(), func(_, shard int) {
+	team.run(b.shards(), func(_, shard int) {
 		const block = 256
 		for first, end := b.bounds(shard); first < end; first += block {
 			for f := range b.features {

@@ -1,38 +1,37 @@
 package models
 
+import "slices"
+
 // A booster adds trees, each fitted to the gradients at the margins that the
 // trees before it reach.
 type booster struct {
 	params    Params
-	weights   []float32
-	states    []rowState
+	margins   []float32
+	labels    []float32
+	weights   []float32 // nil: all 1
+	landings  []landing // of the last tree, not yet in the margins
 	partition *partition
 	ledger    ledger
 	grower    *grower
-	blocks    []rowBlock // one per thread
+	crew      *crew
+	blocks    []rowBlock // one per worker
 	sampler   rowSampler
 }
 
-// rowState is what the gradient of a row depends on, side by side in memory.
-type rowState struct{ margin, label float32 }
-
-func newBooster(train Dataset, p Params, m *Model) *booster {
-	bins := newBinned(train, p.Bins, p.Threads)
-	rows := newPartition(bins, p.Threads)
+func newBooster(train Dataset, p Params, m *Model, c *crew) *booster {
+	bins := newBinned(train, p.Bins, c)
+	rows := newPartition(bins, c.size)
 	b := &booster{
-		params: p, weights: train.Weight,
-		states:    make([]rowState, train.X.Rows),
+		params:  p,
+		margins: slices.Repeat([]float32{m.Objective.Margin(m.BaseScore)}, train.X.Rows),
+		labels:  train.Y, weights: train.Weight,
 		partition: rows,
 		ledger:    newLedger(bins, rows, train, p),
-		blocks:    make([]rowBlock, p.Threads),
+		crew:      c,
+		blocks:    make([]rowBlock, c.size),
 		sampler:   rowSampler{seed: p.Seed, share: p.RowSample},
 	}
-	b.grower = newGrower(bins, rows, b.ledger, p)
-	base := m.Objective.Margin(m.BaseScore)
-	for r := range b.states {
-		b.states[r] = rowState{margin: base, label: train.Y[r]}
-	}
-	b.record(0, b.everyRow())
+	b.grower = newGrower(bins, rows, b.ledger, p, c)
 	return b
 }
 
@@ -47,60 +46,68 @@ func newLedger(bins *binned, rows *partition, train Dataset, p Params) ledger {
 	return newPackedLedger(bins, rows, total)
 }
 
-// next grows a tree, adds it to the margins and records the gradients there.
+// next grows a tree on the gradients at the margins that the last one moves.
 func (b *booster) next(tree int) Tree {
 	sampleColumns(b.grower.splitter.used, b.params.ColSample, b.params.Seed, tree)
-	root := b.grower.grow()
-	b.record(tree+1, b.grower.landings(root, b.params.Eta))
+	root := b.grower.newRoot()
+	b.record(tree, root)
+	b.grower.grow(root)
+	b.landings = b.grower.landings(root, b.params.Eta)
 	return assemble(root, b.grower.bins, b.params.Eta)
 }
 
-// everyRow is a landing of all rows that changes nothing.
-func (b *booster) everyRow() []landing { return []landing{{rows: b.partition.reset()}} }
-
-// record makes one pass over the rows: margins move, gradients follow.
-func (b *booster) record(tree int, landings []landing) {
+// record makes one pass over the rows: margins move, gradients follow, and
+// are summed for the root.
+func (b *booster) record(tree int, root *growNode) {
 	sampler := b.sampler.of(tree)
-	tallies := make([]tally, b.params.Threads)
-	b.ledger.prepare()
-	parallel(b.params.Threads, b.partition.bins.shards(), func(worker, shard int) {
-		for _, l := range landings {
-			b.recordShard(shard, l, sampler, &b.blocks[worker], &tallies[worker])
-		}
-	})
-	if b.ledger.settle(tallies) {
-		b.record(tree, b.everyRow())
+	for again := true; again; {
+		tallies := make([]tally, b.crew.size)
+		b.ledger.prepare()
+		b.ledger.begin([]histogramJob{{spans: root.rows, into: root.histogram}})
+		b.crew.run(b.partition.bins.shards(), func(worker, shard int) {
+			b.land(shard)
+			b.recordShard(shard, sampler, &b.blocks[worker], &tallies[worker])
+			b.ledger.visit(worker, shard)
+		})
+		b.landings = nil
+		again = b.ledger.settle(tallies)
 	}
 }
 
-func (b *booster) recordShard(shard int, l landing, sampler rowSampler, block *rowBlock, t *tally) {
-	rows := b.partition.of(shard, l.rows[shard])
-	block.first, _ = b.partition.bins.bounds(shard)
-	for len(rows) > 0 {
-		n := min(gatherRows, len(rows))
-		block.rows, rows = rows[:n], rows[n:]
-		l.add(b.states, block.first, block.rows)
-		b.gather(block, sampler)
+// land moves the margins of a shard by the last tree and takes its rows back
+// to the root.
+func (b *booster) land(shard int) {
+	first, _ := b.partition.bins.bounds(shard)
+	for _, l := range b.landings {
+		l.add(b.margins, first, b.partition.of(shard, l.rows[shard]))
+	}
+	if b.landings != nil {
+		b.partition.reset(shard)
+	}
+}
+
+func (b *booster) recordShard(shard int, sampler rowSampler, block *rowBlock, t *tally) {
+	first, end := b.partition.bins.bounds(shard)
+	for ; first < end; first += blockRows {
+		last := min(first+blockRows, end)
+		block.first, block.margin, block.label = first, b.margins[first:last], b.labels[first:last]
+		b.weigh(block.weight[:last-first], first, sampler)
 		b.ledger.record(block, t)
 	}
 }
 
-// gather copies what the gradients of a block's rows depend on.
-func (b *booster) gather(block *rowBlock, sampler rowSampler) {
-	states := b.states[block.first:]
-	for i, r := range block.rows {
-		block.margin[i], block.label[i], block.weight[i] = states[r].margin, states[r].label, 1
+// weigh sets the weights of the rows from first on in the tree of a sampler.
+func (b *booster) weigh(weights []float32, first int, sampler rowSampler) {
+	for i := range weights {
+		weights[i] = 1
 	}
 	if b.weights != nil {
-		weights := b.weights[block.first:]
-		for i, r := range block.rows {
-			block.weight[i] = weights[r]
-		}
+		copy(weights, b.weights[first:])
 	}
 	if sampler.share < 1 {
-		for i, r := range block.rows {
-			if !sampler.takes(block.first + int(r)) {
-				block.weight[i] = 0
+		for i := range weights {
+			if !sampler.takes(first + i) {
+				weights[i] = 0
 			}
 		}
 	}

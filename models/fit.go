@@ -31,7 +31,9 @@ func Fit(ctx context.Context, train Dataset, valid *Dataset, p Params, progress 
 		return nil, Report{}, fmt.Errorf("fit: %w", err)
 	}
 	model := newModel(train, p)
-	b := newBooster(train, p, model)
+	team := newCrew(p.Threads)
+	defer team.dismiss()
+	b := newBooster(train, p, model, team)
 	var later *validation
 	if valid != nil {
 		later = newValidation(*valid, model)

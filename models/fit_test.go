@@ -66,13 +66,18 @@ func TestRawValuesReachTheLeavesThatBinnedRowsReached(t *testing.T) {
 				change(&p)
 			}
 			model := newModel(d, p)
-			b := newBooster(d, p, model)
+			team := newCrew(p.Threads)
+			defer team.dismiss()
+			b := newBooster(d, p, model, team)
 			for tree := range p.Trees {
 				model.Trees = append(model.Trees, b.next(tree))
 			}
-			for r, want := range b.states {
-				if got := model.Margin(d.X.Row(r)); got != want.margin {
-					t.Fatalf("row %d: margin %v on raw values, %v on bins", r, got, want.margin)
+			for shard := range b.partition.bins.shards() {
+				b.land(shard)
+			}
+			for r, want := range b.margins {
+				if got := model.Margin(d.X.Row(r)); got != want {
+					t.Fatalf("row %d: margin %v on raw values, %v on bins", r, got, want)
 				}
 			}
 		})

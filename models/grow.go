@@ -20,18 +20,18 @@ type grower struct {
 	splitter  *splitter
 	partition *partition
 	spare     []histogram
-	searches  []search // one per thread
+	crew      *crew
+	searches  []search // one per worker
 	depth     int
 	leaves    int // 0: grow level by level
-	threads   int
 }
 
-func newGrower(bins *binned, rows *partition, l ledger, p Params) *grower {
+func newGrower(bins *binned, rows *partition, l ledger, p Params, c *crew) *grower {
 	g := &grower{
 		bins: bins, ledger: l,
 		splitter: newSplitter(bins, l, p), partition: rows,
-		searches: make([]search, p.Threads),
-		depth:    p.Depth, leaves: p.Leaves, threads: p.Threads,
+		crew: c, searches: make([]search, c.size),
+		depth: p.Depth, leaves: p.Leaves,
 	}
 	for i := range g.searches {
 		g.searches[i].splitter = g.splitter
@@ -39,22 +39,14 @@ func newGrower(bins *binned, rows *partition, l ledger, p Params) *grower {
 	return g
 }
 
-// grow returns the root of a new tree.
-func (g *grower) grow() *growNode {
-	root := g.root()
-	if g.leaves > 0 {
-		g.byLeaf(root)
-	} else {
-		g.byLevel(root)
-	}
-	return root
+// newRoot returns the root of a tree: all rows, which are yet to be summed.
+func (g *grower) newRoot() *growNode {
+	return &growNode{rows: g.partition.whole, bounds: unbounded, histogram: g.takeHistogram()}
 }
 
-func (g *grower) root() *growNode {
-	root := &growNode{rows: g.partition.reset(), bounds: unbounded, histogram: g.takeHistogram()}
-	g.ledger.begin([]histogramJob{{spans: root.rows, into: root.histogram}})
-	parallel(g.threads, g.bins.shards(), g.ledger.visit)
-	g.ledger.finish()
+// grow grows the tree of a root whose shards the ledger has visited.
+func (g *grower) grow(root *growNode) {
+	g.crew.run(g.bins.words, func(_, word int) { g.ledger.complete(0, word) })
 	var codes [maxCodes]sums
 	g.ledger.column(root.histogram, 0, &codes)
 	for _, cell := range codes {
@@ -62,7 +54,11 @@ func (g *grower) root() *growNode {
 	}
 	root.weight = g.splitter.penalty.weight(root.sum, root.bounds)
 	g.findSplits([]sibling{{smaller: root}})
-	return root
+	if g.leaves > 0 {
+		g.byLeaf(root)
+	} else {
+		g.byLevel(root)
+	}
 }
 
 // byLevel splits all nodes of a level before those of the next.
@@ -131,8 +127,8 @@ func (g *grower) expand(nodes []*growNode) {
 	g.findSplits(g.part(parents))
 }
 
-// part sends the rows of parents to their children and sums the rows of the
-// lighter child of each, in one visit to every shard.
+// part sends the rows of parents to their children and has the rows of the
+// lighter child of each summed, in one visit to every shard.
 func (g *grower) part(parents []*growNode) []sibling {
 	siblings := make([]sibling, len(parents))
 	jobs := make([]histogramJob, len(parents))
@@ -149,7 +145,7 @@ func (g *grower) part(parents []*growNode) []sibling {
 		jobs[i] = histogramJob{spans: s.smaller.rows, into: s.smaller.histogram}
 	}
 	g.ledger.begin(jobs)
-	parallel(g.threads, g.bins.shards(), func(worker, shard int) {
+	g.crew.run(g.bins.shards(), func(worker, shard int) {
 		for i, node := range parents {
 			all := node.rows[shard]
 			column := g.bins.columnOf(node.split.feature)
@@ -158,7 +154,6 @@ func (g *grower) part(parents []*growNode) []sibling {
 		}
 		g.ledger.visit(worker, shard)
 	})
-	g.ledger.finish()
 	return siblings
 }
 
@@ -178,13 +173,15 @@ func (g *grower) splittable(node *growNode) bool {
 	return node.depth < g.depth && node.sum.h >= 2*g.splitter.penalty.minChildWeight
 }
 
-// findSplits completes the histograms of siblings and finds their best splits.
+// findSplits completes the histograms of siblings, but for a root, which is
+// complete, and finds their best splits.
 func (g *grower) findSplits(siblings []sibling) {
 	words := g.bins.words
 	found := make([]struct{ smaller, larger split }, len(siblings)*words)
-	parallel(g.threads, len(found), func(worker, i int) {
+	g.crew.run(len(found), func(worker, i int) {
 		pair, word, search := siblings[i/words], i%words, &g.searches[worker]
 		if pair.larger != nil {
+			g.ledger.complete(i/words, word)
 			g.ledger.subtract(pair.larger.histogram, pair.smaller.histogram, word)
 			if g.splittable(pair.larger) {
 				found[i].larger = search.in(pair.larger, word)

@@ -34,25 +34,27 @@ type ledger interface {
 	settle(tallies []tally) (repeat bool)
 	// newHistogram allocates a histogram.
 	newHistogram() histogram
-	// begin, visit of every shard, by any worker in any order, and finish sum
-	// the rows of each job into its histogram.
+	// begin, visit of every shard, by any worker in any order, and then, once,
+	// complete of every word of every job sum the rows of each job into its
+	// histogram.
 	begin(jobs []histogramJob)
 	visit(worker, shard int)
-	finish()
+	complete(job, word int)
 	// subtract takes child from parent, in the cells of one word.
 	subtract(parent, child histogram, word int)
 	// column reads the sums of each code of a column.
 	column(from histogram, column int, into *[maxCodes]sums)
 }
 
-// gatherRows is how many rows are gathered before they are computed on.
-const gatherRows = 256
+// blockRows is how many rows are computed on at once.
+const blockRows = 256
 
-// A rowBlock is a gathered block of rows of one shard.
+// A rowBlock is what the gradients of at most blockRows rows in a row depend
+// on.
 type rowBlock struct {
-	first                 int // of the shard
-	rows                  []uint16
-	margin, label, weight [gatherRows]float32
+	first         int // row
+	margin, label []float32
+	weight        [blockRows]float32
 }
 
 // A tally is what one worker adds up while it records.

@@ -44,16 +44,16 @@ func (g *grower) landing(node *growNode, eta float64) landing {
 
 // add raises the margins of some rows of the shard that starts at row first
 // by the leaf each one reaches.
-func (l landing) add(states []rowState, first int, rows []uint16) {
-	states = states[first:]
+func (l landing) add(margins []float32, first int, rows []uint16) {
+	margins = margins[first:]
 	if l.values == nil {
 		for _, r := range rows {
-			states[r].margin += l.value
+			margins[r] += l.value
 		}
 		return
 	}
 	column := l.column[first:]
 	for _, r := range rows {
-		states[r].margin += l.values[column[r]]
+		margins[r] += l.values[column[r]]
 	}
 }

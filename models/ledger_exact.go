@@ -19,11 +19,11 @@ func newExactLedger(o Objective, bins *binned, p *partition) *exactLedger {
 }
 
 func (l *exactLedger) record(block *rowBlock, _ *tally) {
-	shard := l.rows[block.first:]
-	for i, r := range block.rows {
-		g, h := l.objective.gradient(block.margin[i], block.label[i])
+	rows := l.rows[block.first:]
+	for i, margin := range block.margin {
+		g, h := l.objective.gradient(margin, block.label[i])
 		w := float64(block.weight[i])
-		shard[r] = gradientPair{float32(g * w), float32(h * w)}
+		rows[i] = gradientPair{float32(g * w), float32(h * w)}
 	}
 }
 
@@ -39,21 +39,18 @@ func (l *exactLedger) begin(jobs []histogramJob) { l.jobs = jobs }
 
 func (l *exactLedger) visit(_, _ int) {}
 
-// finish shares out the jobs by words of columns, never by rows.
-func (l *exactLedger) finish() {
-	words := l.bins.words
-	parallel(len(l.partition.scratch), len(l.jobs)*words, func(_, i int) {
-		job, word := l.jobs[i/words], i%words
-		cells := (*[wordCells]sums)(job.into.exact[word*wordCells:])
-		clear(cells[:])
-		for shard, span := range job.spans {
-			first, end := l.bins.bounds(shard)
-			codes, pairs := l.bins.shardWords(shard, word), l.rows[first:end]
-			for _, r := range l.partition.of(shard, span) {
-				pairs[r].addTo(cells, codes[r])
-			}
+// complete does the work, so that it is shared out by words of columns, never
+// by rows.
+func (l *exactLedger) complete(job, word int) {
+	cells := (*[wordCells]sums)(l.jobs[job].into.exact[word*wordCells:])
+	clear(cells[:])
+	for shard, span := range l.jobs[job].spans {
+		first, end := l.bins.bounds(shard)
+		codes, pairs := l.bins.shardWords(shard, word), l.rows[first:end]
+		for _, r := range l.partition.of(shard, span) {
+			pairs[r].addTo(cells, codes[r])
 		}
-	})
+	}
 }
 
 func (p gradientPair) addTo(cells *[wordCells]sums, codes uint64) {

@@ -63,15 +63,15 @@ func powerOfTwoBelow(x float64) float64 { return math.Exp2(math.Floor(math.Log2(
 func (l *packedLedger) record(block *rowBlock, t *tally) {
 	gScale, hScale := l.gScale, l.hScale
 	var gTotal, hTotal int64
-	shard := l.rows[block.first:]
-	var probability [gatherRows]float64
-	logistic(probability[:], block.margin[:len(block.rows)])
-	for i, r := range block.rows {
-		i &= gatherRows - 1
-		p, w := probability[i], float64(block.weight[i])
-		g := roundToInt((p - float64(block.label[i])) * w * gScale)
+	var buffer [blockRows]float64
+	probability := buffer[:len(block.margin)]
+	logistic(probability, block.margin)
+	rows, labels, weights := l.rows[block.first:][:len(probability)], block.label[:len(probability)], block.weight[:len(probability)]
+	for i, p := range probability {
+		w := float64(weights[i])
+		g := roundToInt((p - float64(labels[i])) * w * gScale)
 		h := roundToInt(p * (1 - p) * w * hScale)
-		shard[r] = g<<32 + h
+		rows[i] = g<<32 + h
 		gTotal += max(g, -g)
 		hTotal += h
 	}
@@ -162,22 +162,21 @@ func (l *packedLedger) newParts(worker int) []histogram {
 	return parts
 }
 
-// finish adds up what the workers have summed.
-func (l *packedLedger) finish() {
+// complete adds up what the workers have summed.
+func (l *packedLedger) complete(job, word int) {
+	cells := func(h histogram) *[wordCells]int64 { return (*[wordCells]int64)(h.packed[word*wordCells:]) }
+	into := cells(l.jobs[job].into)
 	if l.parts[0] == nil {
-		l.parts[0] = l.newParts(0)
+		clear(into[:])
 	}
-	parallel(len(l.parts), len(l.jobs), func(_, i int) {
-		into := l.jobs[i].into.packed
-		for _, part := range l.parts[1:] {
-			if part == nil {
-				continue
-			}
-			for cell, gh := range part[i].packed {
-				into[cell] += gh
-			}
+	for _, part := range l.parts[1:] {
+		if part == nil {
+			continue
 		}
-	})
+		for i, gh := range cells(part[job]) {
+			into[i] += gh
+		}
+	}
 }
 
 func (l *packedLedger) subtract(parent, child histogram, word int) {

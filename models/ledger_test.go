@@ -10,12 +10,15 @@ import (
 
 // rootHistogram fits nothing: it returns a booster and the sums of all rows.
 func rootHistogram(d Dataset, p Params) (*booster, histogram) {
-	b := newBooster(d, p, newModel(d, p))
-	h := b.ledger.newHistogram()
-	b.ledger.begin([]histogramJob{{spans: b.partition.reset(), into: h}})
-	parallel(p.Threads, b.partition.bins.shards(), b.ledger.visit)
-	b.ledger.finish()
-	return b, h
+	team := newCrew(p.Threads)
+	defer team.dismiss()
+	b := newBooster(d, p, newModel(d, p), team)
+	root := b.grower.newRoot()
+	b.record(0, root)
+	for word := range b.partition.bins.words {
+		b.ledger.complete(0, word)
+	}
+	return b, root.histogram
 }
 
 func TestHistogramsHoldTheSumsOfEachBin(t *testing.T) {

@@ -34,13 +34,23 @@ func (s span) len() int { return int(s.end) - int(s.first) }
 type partition struct {
 	bins    *binned
 	rows    []uint16   // of all shards
+	whole   []span     // of each shard
 	scratch [][]uint16 // one per thread
 }
 
+// newPartition puts all rows in one node.
 func newPartition(bins *binned, threads int) *partition {
-	p := &partition{bins: bins, rows: make([]uint16, bins.rows), scratch: make([][]uint16, threads)}
+	p := &partition{
+		bins: bins, rows: make([]uint16, bins.rows),
+		whole: make([]span, bins.shards()), scratch: make([][]uint16, threads),
+	}
 	for i := range p.scratch {
 		p.scratch[i] = make([]uint16, bins.shardRows)
+	}
+	for shard := range p.whole {
+		first, end := bins.bounds(shard)
+		p.whole[shard] = span{0, uint16(end - first)}
+		p.reset(shard)
 	}
 	return p
 }
@@ -51,18 +61,12 @@ func (p *partition) of(shard int, s span) []uint16 {
 	return p.rows[first+int(s.first) : first+int(s.end)]
 }
 
-// reset puts all rows in one node and returns its spans.
-func (p *partition) reset() []span {
-	spans := make([]span, p.bins.shards())
-	parallel(len(p.scratch), len(spans), func(_, shard int) {
-		first, end := p.bins.bounds(shard)
-		spans[shard] = span{0, uint16(end - first)}
-		rows := p.rows[first:end]
-		for i := range rows {
-			rows[i] = uint16(i)
-		}
-	})
-	return spans
+// reset puts the rows of a shard in one node again.
+func (p *partition) reset(shard int) {
+	rows := p.of(shard, p.whole[shard])
+	for i := range rows {
+		rows[i] = uint16(i)
+	}
 }
 
 // split moves the rows of a node that go right behind those that go left and

@@ -20,7 +20,7 @@ func TestSplitKeepsRowsTogetherAndInOrder(t *testing.T) {
 	for code := range table {
 		table[code] = uint8(random.IntN(2))
 	}
-	for shard, all := range p.reset() {
+	for shard, all := range p.whole {
 		first, end := bins.bounds(shard)
 		var left, right []uint16
 		for r := first; r < end; r++ {
