@@ -75,8 +75,22 @@ func (b *phraseBook) find(words []string, each func(id int32, at int)) {
 		for end := 1; end <= len(w); end++ {
 			try(b.stems[w[:end]], at)
 		}
+		if len(w) < compoundLength {
+			continue
+		}
+		for start := innerStart; start+innerLength <= len(w); start++ {
+			try(b.whole[w[start:]], at)
+			for end := start + innerLength; end <= len(w); end++ {
+				try(b.stems[w[start:end]], at)
+			}
+		}
 	}
 }
+
+// Words of several in one, as German and Dutch make them, have at least
+// compoundLength letters; a word inside begins after innerStart letters and has
+// at least innerLength.
+const compoundLength, innerStart, innerLength = 10, 3, 5
 
 func follows(want []phraseWord, words []string) bool {
 	if len(want) == 0 {

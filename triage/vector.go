@@ -14,24 +14,6 @@ type vector struct {
 
 func (v vector) len() int { return len(v.at) }
 
-// dot multiplies with a dense vector. Sums run in the order of places, with
-// products rounded before they are added, so that every build gives the same
-// bits.
-func (v vector) dot(dense []float64) float64 {
-	sum := 0.0
-	for i, at := range v.at {
-		sum += float64(float64(v.value[i]) * dense[at])
-	}
-	return sum
-}
-
-// add adds scale times the vector to a dense one.
-func (v vector) add(dense []float64, scale float64) {
-	for i, at := range v.at {
-		dense[at] += float64(float64(v.value[i]) * scale)
-	}
-}
-
 func (v vector) squared() float64 {
 	sum := 0.0
 	for _, x := range v.value {
