@@ -26,10 +26,13 @@ const (
 	RiskWrite   Scope = "risk:write"
 	RiskRead    Scope = "risk:read"
 	QueueRead   Scope = "queue:read"
+
+	TicketsWrite Scope = "tickets:write"
+	TicketsRead  Scope = "tickets:read"
 )
 
 // Scopes lists every scope.
-var Scopes = []Scope{EventsWrite, RiskWrite, RiskRead, QueueRead}
+var Scopes = []Scope{EventsWrite, RiskWrite, RiskRead, QueueRead, TicketsWrite, TicketsRead}
 
 // APIKey is a key without its secret.
 type APIKey struct {
