@@ -53,6 +53,9 @@ func Adopt(ctx context.Context, db *store.DB, engine *scoring.Engine) error {
 		return err
 	}
 	for _, m := range champions {
+		if m.Subject == store.TicketSubject {
+			continue // see AdoptTicketModel
+		}
 		artifact, err := db.Artifact(ctx, m.ID)
 		if err != nil {
 			return err

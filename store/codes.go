@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -87,5 +88,6 @@ func (db *DB) Entities(ctx context.Context, site warehouse.Site, text string) ([
 	if err != nil {
 		return nil, err
 	}
-	return triage.Entities(text, func(kind triage.EntityKind, value string) bool { return known[Code{kind, value}] }), nil
+	entities := triage.Entities(text, func(kind triage.EntityKind, value string) bool { return known[Code{kind, value}] })
+	return slices.DeleteFunc(entities, func(e triage.Entity) bool { return e.Kind == triage.Quantity && e.Unit == "" }), nil
 }

@@ -303,7 +303,7 @@ func (db *DB) Remember(ctx context.Context, m *triage.Memory, site warehouse.Sit
 		from (
 			select n, body
 			from ticket
-			where site = $1 and n >= $2 and n <> all ($3)
+			where site = $1 and n >= $2 and n <> all (coalesce($3, '{}'::bigint[]))
 			order by n desc
 			limit 5000) newest
 		order by n`, site, first, recent)

@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"tallyman/features"
+	"tallyman/guardrails"
+	"tallyman/triage"
+	"tallyman/warehouse"
+)
+
+// What models of tickets are registered as.
+const (
+	TicketSubject features.Subject = "ticket"
+	TicketOutcome                  = "label"
+)
+
+// TicketChampion returns the model of tickets in force, or an [ErrNotFound]: then
+// the one that comes with the program is.
+func (db *DB) TicketChampion(ctx context.Context) (Model, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select `+modelColumns+`
+		from model
+		where subject = 'ticket' and outcome = 'label' and state = 'champion'`)
+	m, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Model])
+	if err != nil {
+		return Model{}, fmt.Errorf("model of tickets: %w", notFound(err))
+	}
+	return m, nil
+}
+
+// ProposeTicketModel makes the step that puts a registered model of tickets in
+// force; report is shown as evidence.
+func (db *DB) ProposeTicketModel(ctx context.Context, id ModelID, report []byte) (Step, error) {
+	var hash []byte
+	err := db.pool.QueryRow(ctx, `select artifact_hash from model where id = $1 and subject = 'ticket'`, id).Scan(&hash)
+	if err != nil {
+		return Step{}, fmt.Errorf("model %d: %w", id, notFound(err))
+	}
+	return db.Propose(ctx, guardrails.Recommendation{
+		Site: guardrails.Everywhere,
+		Action: &guardrails.PromoteModel{
+			Subject: string(TicketSubject), Outcome: TicketOutcome, Model: int64(id), Artifact: hex.EncodeToString(hash),
+		},
+		Parties:  []guardrails.Party{{Part: guardrails.Proposer, Ref: "refit:tickets"}},
+		Evidence: guardrails.Evidence{Body: report},
+	}, Source{})
+}
+
+// Taught is a ticket that people labelled.
+type Taught struct {
+	Ticket   TicketID
+	Site     warehouse.Site
+	Text     string
+	Label    string
+	Reporter string
+	Person   guardrails.PersonID // whose label it is
+	At       time.Time
+}
+
+// Taught returns the tickets whose label in force is a person's, the oldest
+// first.
+func (db *DB) Taught(ctx context.Context, since time.Time) ([]Taught, error) {
+	rows, _ := db.pool.Query(ctx, `
+		select t.id, t.site, t.body, l.label, t.reporter, l.person_id, l.created_at
+		from ticket t
+		join ticket_label l on l.ticket_id = t.id and l.seq = t.label_seq
+		where l.path = 'human' and l.created_at >= $1 and t.status <> 'merged'
+		order by l.created_at, t.n`, since)
+	taught, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Taught])
+	if err != nil {
+		return nil, fmt.Errorf("labels of people: %w", err)
+	}
+	return taught, nil
+}
+
+// Refitted is a model of tickets that was fitted, and how it compares.
+type Refitted struct {
+	Artifact []byte
+	From     time.Time
+	Until    time.Time
+	Settings triage.Settings
+	Report   json.RawMessage // JSON object
+}
+
+// SaveTicketModel registers a model of tickets as a candidate.
+func (db *DB) SaveTicketModel(ctx context.Context, r *Refitted) (ModelID, error) {
+	params, err := json.Marshal(map[string]any{"cost": r.Settings.Cost, "seed": r.Settings.Seed, "precision": r.Settings.Precision})
+	if err != nil {
+		return 0, err
+	}
+	m := Model{
+		Subject: TicketSubject, Outcome: TicketOutcome, SchemaHash: "text", DataFrom: r.From, DataUntil: r.Until,
+		Params: params, Metrics: r.Report,
+	}
+	if champion, err := db.TicketChampion(ctx); err == nil {
+		m.ParentID = champion.ID
+	}
+	return db.SaveModel(ctx, m, r.Artifact)
+}
