@@ -12,6 +12,7 @@ import (
 
 	"tallyman/scoring"
 	"tallyman/store"
+	"tallyman/triage"
 	"tallyman/warehouse"
 )
 
@@ -21,6 +22,7 @@ const Version = "2026-11-01"
 type server struct {
 	db      *store.DB
 	engine  *scoring.Engine
+	desk    *triage.Desk
 	clock   func() time.Time
 	log     *slog.Logger
 	metrics *metrics
@@ -28,8 +30,8 @@ type server struct {
 
 // New returns the handler of everything below /v1, of /openapi.json, and of
 // /healthz, /readyz and /metrics. Time-outs are the HTTP server's to set.
-func New(db *store.DB, engine *scoring.Engine, clock func() time.Time, log *slog.Logger) http.Handler {
-	s := &server{db: db, engine: engine, clock: clock, log: log, metrics: newMetrics()}
+func New(db *store.DB, engine *scoring.Engine, desk *triage.Desk, clock func() time.Time, log *slog.Logger) http.Handler {
+	s := &server{db: db, engine: engine, desk: desk, clock: clock, log: log, metrics: newMetrics()}
 	r := chi.NewRouter()
 	r.Use(s.recover, secure, s.measure, refuseBadText)
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
@@ -69,7 +71,7 @@ func writeText(w http.ResponseWriter, text string) {
 func (s *server) operations(r chi.Router) []byte {
 	useProblems()
 	config := huma.DefaultConfig("Tallyman", Version)
-	config.Info.Description = "What to count, and which inbound load to check twice. Enumerations are open: expect values that are not listed yet. Errors are RFC 9457 problems with a stable `code`."
+	config.Info.Description = "What to count, which inbound load to check twice, and who should look at a ticket. Enumerations are open: expect values that are not listed yet. Errors are RFC 9457 problems with a stable `code`."
 	config.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.CreateHooks = nil
@@ -82,6 +84,7 @@ func (s *server) operations(r chi.Router) []byte {
 	s.registerEvents(a)
 	s.registerEvaluations(a)
 	s.registerQueue(a)
+	s.registerTickets(a)
 	s.registerSessions(a)
 	s.registerSteps(a)
 	withoutUnusedErrors(a.OpenAPI())

@@ -24,6 +24,7 @@ import (
 	"tallyman/scoring"
 	"tallyman/store"
 	"tallyman/store/storetest"
+	"tallyman/triage"
 	"tallyman/warehouse"
 )
 
@@ -44,7 +45,7 @@ func start(t *testing.T) *service {
 	t.Helper()
 	db := storetest.DB(t)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	return &service{t, db, api.New(db, scoring.NewEngine(features.NewState()), func() time.Time { return noon }, log)}
+	return &service{t, db, api.New(db, scoring.NewEngine(features.NewState()), triage.NewDesk(triage.DefaultTaxonomy(), false), func() time.Time { return noon }, log)}
 }
 
 func (s *service) key(scopes []store.Scope, sites ...warehouse.Site) string {
@@ -133,6 +134,9 @@ var routes = []struct {
 	{"GET", "/v1/sites", "", store.QueueRead},
 	{"GET", "/v1/steps", "", store.StepsRead},
 	{"GET", "/v1/steps/st_x", "", store.StepsRead},
+	{"POST", "/v1/tickets", ticketShort, store.TicketsWrite},
+	{"GET", "/v1/tickets", "", store.TicketsRead},
+	{"GET", "/v1/tickets/tkt_x", "", store.TicketsRead},
 }
 
 func TestEveryOperationWantsAKeyWithItsScope(t *testing.T) {
@@ -201,6 +205,8 @@ func TestForeignSites(t *testing.T) {
 		s.call("GET", "/v1/count-queue?site=DC-2", mine, ""),
 		s.call("GET", "/v1/count-queue?site=NOWHERE", mine, ""),
 		s.call("POST", "/v1/risk-evaluations", mine, foreign, "Idempotency-Key", "k"),
+		s.call("POST", "/v1/tickets", mine, strings.Replace(ticketShort, `"DC-1"`, `"DC-2"`, 1), "Idempotency-Key", "k"),
+		s.call("GET", "/v1/tickets?site=DC-2", mine, ""),
 	} {
 		if code, field := problem(t, w); w.Code != http.StatusForbidden || code != "site_forbidden" || field != "site" {
 			t.Errorf("foreign site: %d %s %s", w.Code, code, field)

@@ -129,7 +129,7 @@ func (s *server) readEvaluation(ctx context.Context, in *evaluationPath) (*raw, 
 }
 
 func (s *server) evaluate(ctx context.Context, in *evaluateRequest) (*raw, error) {
-	request, err := decode(in.RawBody)
+	request, err := decode[evaluationRequest](in.RawBody, "facts of your own go into a line's attributes")
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (s *server) evaluate(ctx context.Context, in *evaluateRequest) (*raw, error
 	if !key.Allows(store.RiskWrite, q.Site) {
 		return nil, siteForbidden(q.Site)
 	}
-	by := store.Asker{APIKey: key.ID, IdempotencyKey: in.IdempotencyKey, Fingerprint: fingerprint(in.RawBody)}
+	by := store.Asker{APIKey: key.ID, IdempotencyKey: in.IdempotencyKey, Fingerprint: fingerprint("/v1/risk-evaluations", in.RawBody)}
 	evaluation, watermark := s.engine.Evaluate(q, now)
 	answer := s.answer(request, &q, &evaluation, now)
 	saved := record(&q, &evaluation, store.Seq(watermark))
@@ -155,8 +155,8 @@ func (s *server) evaluate(ctx context.Context, in *evaluateRequest) (*raw, error
 }
 
 // fingerprint is of the request that an idempotency key stands for.
-func fingerprint(body []byte) [sha256.Size]byte {
-	return sha256.Sum256(append([]byte("POST /v1/risk-evaluations\n"), body...))
+func fingerprint(path string, body []byte) [sha256.Size]byte {
+	return sha256.Sum256(append([]byte("POST "+path+"\n"), body...))
 }
 
 // save keeps the evaluation and returns the bytes to send. A verification that

@@ -18,6 +18,7 @@ type metrics struct {
 	seconds     *prometheus.HistogramVec
 	evaluations *prometheus.CounterVec
 	events      *prometheus.CounterVec
+	tickets     *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -36,8 +37,11 @@ func newMetrics() *metrics {
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tallyman_events_total", Help: "Events received, by what became of them.",
 		}, []string{"answer"}),
+		tickets: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tallyman_tickets_total", Help: "Tickets received, by who labels them: the model, or a human when it was not sure.",
+		}, []string{"by"}),
 	}
-	m.registry.MustRegister(m.requests, m.seconds, m.evaluations, m.events,
+	m.registry.MustRegister(m.requests, m.seconds, m.evaluations, m.events, m.tickets,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

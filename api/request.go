@@ -114,9 +114,10 @@ func decimalSchema() *huma.Schema {
 }
 
 // decode reads a request strictly: unknown and repeated members, text after
-// the object and invalid UTF-8 are refused.
-func decode(body []byte) (*evaluationRequest, error) {
-	var r evaluationRequest
+// the object and invalid UTF-8 are refused. Elsewhere says where what is unknown
+// may go.
+func decode[T any](body []byte, elsewhere string) (*T, error) {
+	var r T
 	err := json.Unmarshal(body, &r, json.RejectUnknownMembers(true))
 	if err == nil {
 		return &r, nil
@@ -125,7 +126,7 @@ func decode(body []byte) (*evaluationRequest, error) {
 	var syntactic *jsontext.SyntacticError
 	switch {
 	case errors.As(err, &semantic) && errors.Is(err, json.ErrUnknownName):
-		return nil, invalid(fieldOf(semantic.JSONPointer), "is not a field of this request; facts of your own go into a line's attributes")
+		return nil, invalid(fieldOf(semantic.JSONPointer), "is not a field of this request; %s", elsewhere)
 	case errors.As(err, &syntactic) && errors.Is(err, jsontext.ErrDuplicateName):
 		return nil, invalid(fieldOf(syntactic.JSONPointer), "is there twice")
 	case errors.As(err, &semantic) && semantic.Err != nil:

@@ -57,6 +57,9 @@ func Adopt(ctx context.Context, db *store.DB, engine *scoring.Engine) error {
 		now[v.Outcome] = v.Model
 	}
 	for _, m := range champions {
+		if m.Subject == store.TicketSubject { // see AdoptTicketModel
+			continue
+		}
 		if now[scoring.Outcome(m.Outcome)] == int64(m.ID) {
 			continue
 		}

@@ -32,6 +32,12 @@ grant insert, update, delete on step to tallyman_app;
 grant insert, delete on step_view to tallyman_app;
 grant insert on decision, decision_human, glass_review to tallyman_app;
 
+-- Tickets. Their texts, labels and what was sent of them only ever grow.
+grant insert on taxonomy, taxonomy_label, ticket_label, ticket_event, ticket_entity, ticket_link to tallyman_app;
+grant insert, update on ticket, ticket_ask, llm_day, llm_request to tallyman_app;
+grant insert on known_code to tallyman_app;
+grant update on known_code_head to tallyman_app;
+
 -- Executions.
 grant insert, update on target, execution, kill_switch, freeze_window to tallyman_app;
 grant insert, update, delete on target_secret to tallyman_app;

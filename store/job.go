@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -77,4 +78,26 @@ func (db *DB) enqueueExecutions(ctx context.Context, tx pgx.Tx, id guardrails.St
 // the jobs.
 func (db *DB) River(config *river.Config) (*river.Client[pgx.Tx], error) {
 	return river.NewClient(riverpgxv5.New(db.pool), config)
+}
+
+// RefitArgs asks for the model of tickets to be fitted anew.
+type RefitArgs struct{}
+
+// Kind names the job.
+func (RefitArgs) Kind() string { return "refit_tickets" }
+
+// QueueRefit is the queue of [RefitArgs]: it takes minutes, and one at a time.
+const QueueRefit = "refit"
+
+// InsertOpts keeps one job for each day.
+func (RefitArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: QueueRefit, MaxAttempts: 3, UniqueOpts: river.UniqueOpts{ByPeriod: 24 * time.Hour}}
+}
+
+// EnqueueRefit asks for a refit, once a day (UTC) however often it is called.
+func (db *DB) EnqueueRefit(ctx context.Context) error {
+	if _, err := db.jobs.Insert(ctx, RefitArgs{}, nil); err != nil {
+		return fmt.Errorf("enqueue refit: %w", err)
+	}
+	return nil
 }

@@ -27,10 +27,13 @@ const (
 	RiskRead    Scope = "risk:read"
 	QueueRead   Scope = "queue:read"
 	StepsRead   Scope = "steps:read"
+
+	TicketsWrite Scope = "tickets:write"
+	TicketsRead  Scope = "tickets:read"
 )
 
 // Scopes lists every scope.
-var Scopes = []Scope{EventsWrite, RiskWrite, RiskRead, QueueRead, StepsRead}
+var Scopes = []Scope{EventsWrite, RiskWrite, RiskRead, QueueRead, StepsRead, TicketsWrite, TicketsRead}
 
 // APIKey is a key without its secret.
 type APIKey struct {

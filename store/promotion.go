@@ -160,12 +160,18 @@ func (db *DB) carryOutPromotion(ctx context.Context, step guardrails.StepID, a *
 }
 
 // comparisonHolds reports whether what a promotion rests on is still so: the model
-// that it was compared with is in force, or the promotion itself was made.
+// that it was compared with is in force (without a parent: the one that comes with
+// the program, as none is), or the promotion itself was made.
 func comparisonHolds(ctx context.Context, q querier, s *Step) (bool, error) {
 	var good bool
 	err := q.QueryRow(ctx, `
 		select m.artifact_hash = r.artifact_hash
-			and (m.state = 'champion' and m.authority = $2 or m.state <> 'champion' and coalesce(p.state = 'champion', false))
+			and case
+				when m.state = 'champion' then m.authority = $2
+				when m.parent_id is null then not exists (
+					select from model where (subject, outcome) = (m.subject, m.outcome) and state = 'champion')
+				else p.state = 'champion'
+			end
 		from recommendation r
 		join model m on m.id = r.model_id
 		left join model p on p.id = m.parent_id

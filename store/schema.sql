@@ -51,7 +51,7 @@ create table api_key (
     constraint api_key_expiry CHECK (((expires_at > created_at) AND (expires_at <= (created_at + '366 days'::interval)))),
     constraint api_key_id_check CHECK ((id ~ '^[0-9A-Za-z]{8}$'::text)),
     constraint api_key_name_check CHECK ((name <> ''::text)),
-    constraint api_key_scopes CHECK (((cardinality(scopes) > 0) AND (scopes <@ ARRAY['events:write'::text, 'risk:write'::text, 'risk:read'::text, 'queue:read'::text, 'steps:read'::text]))),
+    constraint api_key_scopes CHECK (((cardinality(scopes) > 0) AND (scopes <@ ARRAY['events:write'::text, 'risk:write'::text, 'risk:read'::text, 'queue:read'::text, 'tickets:write'::text, 'tickets:read'::text, 'steps:read'::text]))),
     constraint api_key_secret_hash_check CHECK ((octet_length(secret_hash) = 32)),
     constraint api_key_sites CHECK (((array_position(sites, NULL::text) IS NULL) AND (array_position(sites, ''::text) IS NULL))),
 );
@@ -438,6 +438,60 @@ create table kill_switch (
 );
 comment on table kill_switch is 'a null in kind, site, model_id or target matches all';
 
+create table known_code (
+    site text collate "C" not null,
+    kind text not null,
+    code text collate "C" not null,
+    constraint known_code_pkey PRIMARY KEY (site, kind, code),
+    constraint known_code_code_check CHECK ((code <> ''::text)),
+    constraint known_code_kind_check CHECK ((kind = ANY (ARRAY['po'::text, 'asn'::text, 'sku'::text, 'lot'::text]))),
+);
+
+create table known_code_head (
+    only_one boolean not null default true,
+    seq bigint not null,
+    constraint known_code_head_pkey PRIMARY KEY (only_one),
+    constraint known_code_head_only_one_check CHECK (only_one),
+    constraint known_code_head_seq_check CHECK ((seq >= 0)),
+);
+
+create table llm_day (
+    site text collate "C" not null,
+    day date not null,
+    requests bigint not null default 0,
+    tokens bigint not null default 0,
+    nanos bigint not null default 0,
+    constraint llm_day_pkey PRIMARY KEY (site, day),
+    constraint llm_day_nanos_check CHECK ((nanos >= 0)),
+    constraint llm_day_requests_check CHECK ((requests >= 0)),
+    constraint llm_day_tokens_check CHECK ((tokens >= 0)),
+);
+comment on table llm_day is 'site "" is the program''s own, which probes servers';
+comment on column llm_day.nanos is 'money, in billionths of the currency unit of the price';
+
+create table llm_request (
+    id bigint not null generated always as identity,
+    site text collate "C" not null,
+    day date not null,
+    most_tokens bigint not null,
+    most_nanos bigint not null,
+    tokens bigint,
+    nanos bigint,
+    reserved_at timestamp with time zone not null default clock_timestamp(),
+    settled_at timestamp with time zone,
+    constraint llm_request_pkey PRIMARY KEY (id),
+    constraint llm_request_site_day_fkey FOREIGN KEY (site, day) REFERENCES llm_day(site, day),
+    constraint llm_request_most_nanos_check CHECK ((most_nanos >= 0)),
+    constraint llm_request_most_tokens_check CHECK ((most_tokens >= 0)),
+    constraint llm_request_nanos_check CHECK ((nanos >= 0)),
+    constraint llm_request_settled CHECK ((((settled_at IS NULL) = (tokens IS NULL)) AND ((settled_at IS NULL) = (nanos IS NULL)))),
+    constraint llm_request_tokens_check CHECK ((tokens >= 0)),
+);
+CREATE INDEX llm_request_day_idx ON public.llm_request USING btree (site, day);
+comment on column llm_request.tokens is 'that it did use; null while nobody knows, and most_tokens counts';
+CREATE TRIGGER llm_request_change BEFORE UPDATE ON public.llm_request FOR EACH ROW EXECUTE FUNCTION check_llm_request();
+CREATE TRIGGER llm_request_delete BEFORE DELETE ON public.llm_request FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
 create table model (
     id bigint not null generated always as identity,
     subject text not null,
@@ -464,7 +518,7 @@ create table model (
     constraint model_promoted CHECK (((state = 'candidate'::text) = (promoted_at IS NULL))),
     constraint model_schema_hash_check CHECK ((schema_hash <> ''::text)),
     constraint model_state CHECK ((state = ANY (ARRAY['candidate'::text, 'champion'::text, 'retired'::text]))),
-    constraint model_target CHECK ((((((subject = 'position'::text) AND (outcome = 'variance'::text)) OR ((subject = 'position'::text) AND (outcome = 'size'::text))) OR ((subject = 'load'::text) AND (outcome = 'discrepancy'::text))) OR ((subject = 'load'::text) AND (outcome = 'late'::text)))),
+    constraint model_target CHECK (((((((subject = 'position'::text) AND (outcome = 'variance'::text)) OR ((subject = 'position'::text) AND (outcome = 'size'::text))) OR ((subject = 'load'::text) AND (outcome = 'discrepancy'::text))) OR ((subject = 'load'::text) AND (outcome = 'late'::text))) OR ((subject = 'ticket'::text) AND (outcome = 'label'::text)))),
     constraint model_window CHECK ((data_from <= data_until)),
 );
 CREATE UNIQUE INDEX model_champion ON public.model USING btree (subject, outcome) WHERE (state = 'champion'::text);
@@ -821,6 +875,232 @@ create table target_secret (
     constraint target_secret_secret_check CHECK (((octet_length(secret) >= 24) AND (octet_length(secret) <= 64))),
 );
 
+create table taxonomy (
+    hash bytea not null,
+    name text not null,
+    version integer not null,
+    body jsonb not null,
+    created_at timestamp with time zone not null default now(),
+    constraint taxonomy_pkey PRIMARY KEY (hash),
+    constraint taxonomy_body_check CHECK ((jsonb_typeof(body) = 'object'::text)),
+    constraint taxonomy_hash_check CHECK ((octet_length(hash) = 32)),
+    constraint taxonomy_name_check CHECK ((name <> ''::text)),
+    constraint taxonomy_version_check CHECK ((version > 0)),
+);
+CREATE TRIGGER taxonomy_change BEFORE DELETE OR UPDATE ON public.taxonomy FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+create table taxonomy_label (
+    taxonomy bytea not null,
+    id text collate "C" not null,
+    constraint taxonomy_label_pkey PRIMARY KEY (taxonomy, id),
+    constraint taxonomy_label_taxonomy_fkey FOREIGN KEY (taxonomy) REFERENCES taxonomy(hash),
+    constraint taxonomy_label_id_check CHECK ((id <> ''::text)),
+);
+CREATE TRIGGER taxonomy_label_change BEFORE DELETE OR UPDATE ON public.taxonomy_label FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+create table ticket (
+    id text collate "C" not null,
+    n bigint not null generated always as identity,
+    site text collate "C" not null,
+    body text not null,
+    reporter text collate "C" not null default ''::text,
+    load text collate "C" not null default ''::text,
+    order_ref text collate "C" not null default ''::text,
+    sku text collate "C" not null default ''::text,
+    location text collate "C" not null default ''::text,
+    lot text collate "C" not null default ''::text,
+    supplier text collate "C" not null default ''::text,
+    facts text[] not null,
+    value_minor bigint not null,
+    currency text,
+    share double precision not null,
+    floor smallint not null,
+    floor_restricted boolean not null,
+    label_seq integer not null default 1,
+    status text not null default 'open'::text,
+    merged_into text collate "C",
+    resolution text,
+    resolved_at timestamp with time zone,
+    asking text not null,
+    api_key text collate "C" not null,
+    idempotency_key text collate "C" not null,
+    fingerprint bytea not null,
+    answer bytea not null,
+    received_at timestamp with time zone not null,
+    constraint ticket_idempotency UNIQUE (api_key, idempotency_key),
+    constraint ticket_n_key UNIQUE (n),
+    constraint ticket_site_id_key UNIQUE (site, id),
+    constraint ticket_pkey PRIMARY KEY (id),
+    constraint ticket_labelled FOREIGN KEY (id, label_seq) REFERENCES ticket_label(ticket_id, seq) DEFERRABLE INITIALLY DEFERRED,
+    constraint ticket_site_fkey FOREIGN KEY (site) REFERENCES site(code),
+    constraint ticket_site_merged_into_fkey FOREIGN KEY (site, merged_into) REFERENCES ticket(site, id),
+    constraint ticket_answer_check CHECK ((octet_length(answer) > 0)),
+    constraint ticket_asking CHECK ((asking = ANY (ARRAY['no'::text, 'waiting'::text, 'answered'::text, 'gave_up'::text]))),
+    constraint ticket_body_check CHECK (((octet_length(body) >= 1) AND (octet_length(body) <= 32768))),
+    constraint ticket_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    constraint ticket_fingerprint_check CHECK ((octet_length(fingerprint) = 32)),
+    constraint ticket_floor_check CHECK (((floor >= 1) AND (floor <= 4))),
+    constraint ticket_id_check CHECK ((id ~ '^tkt_[a-z2-7]{26}$'::text)),
+    constraint ticket_idempotency_key_check CHECK ((idempotency_key <> ''::text)),
+    constraint ticket_label_seq_check CHECK ((label_seq > 0)),
+    constraint ticket_merged CHECK ((((status = 'merged'::text) = (merged_into IS NOT NULL)) AND (merged_into <> id))),
+    constraint ticket_resolved CHECK ((((status = 'resolved'::text) = (resolution IS NOT NULL)) AND ((resolution IS NULL) = (resolved_at IS NULL)) AND (resolution <> ''::text))),
+    constraint ticket_share_check CHECK (((share >= (0)::double precision) AND (share <= (100)::double precision))),
+    constraint ticket_status CHECK ((status = ANY (ARRAY['open'::text, 'resolved'::text, 'merged'::text]))),
+    constraint ticket_value CHECK (((value_minor = 0) OR (currency IS NOT NULL))),
+    constraint ticket_value_minor_check CHECK ((value_minor >= 0)),
+);
+CREATE INDEX ticket_merged_idx ON public.ticket USING btree (merged_into) WHERE (merged_into IS NOT NULL);
+CREATE INDEX ticket_repeat_idx ON public.ticket USING btree (site, supplier, received_at) WHERE (supplier <> ''::text);
+CREATE INDEX ticket_site_idx ON public.ticket USING btree (site, status, n);
+comment on column ticket.facts is 'what structured data says; nothing of it comes from the text';
+comment on column ticket.floor is 'the least urgent severity that the words of the text allow, 1 to 4';
+comment on column ticket.label_seq is 'of the label in force';
+comment on column ticket.asking is 'whether a language model is asked';
+comment on column ticket.answer is 'the exact bytes that the request was answered with';
+CREATE TRIGGER ticket_change BEFORE UPDATE ON public.ticket FOR EACH ROW EXECUTE FUNCTION check_ticket_change();
+CREATE TRIGGER ticket_delete BEFORE DELETE ON public.ticket FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+create table ticket_ask (
+    id bigint not null generated always as identity,
+    ticket_id text collate "C" not null,
+    sent text not null,
+    shortlist text[] not null,
+    examples text[] not null,
+    replaced integer not null,
+    asked_at timestamp with time zone not null default clock_timestamp(),
+    settled_at timestamp with time zone,
+    reason text,
+    model text,
+    fingerprint text,
+    prompt_hash text,
+    path text,
+    evidence text,
+    code_p double precision,
+    score double precision,
+    label text collate "C",
+    tokens bigint,
+    nanos bigint,
+    constraint ticket_ask_pkey PRIMARY KEY (id),
+    constraint ticket_ask_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    constraint ticket_ask_answer CHECK (((reason <> 'answered'::text) OR ((model IS NOT NULL) AND (prompt_hash IS NOT NULL) AND (score IS NOT NULL)))),
+    constraint ticket_ask_code_p_check CHECK (((code_p >= (0)::double precision) AND (code_p <= (1)::double precision))),
+    constraint ticket_ask_nanos_check CHECK ((nanos >= 0)),
+    constraint ticket_ask_replaced_check CHECK ((replaced >= 0)),
+    constraint ticket_ask_score_check CHECK (((score >= (0)::double precision) AND (score <= (1)::double precision))),
+    constraint ticket_ask_sent_check CHECK ((sent <> ''::text)),
+    constraint ticket_ask_settled CHECK (((settled_at IS NULL) = (reason IS NULL))),
+    constraint ticket_ask_shortlist_check CHECK (((cardinality(shortlist) >= 1) AND (cardinality(shortlist) <= 10))),
+    constraint ticket_ask_tokens_check CHECK ((tokens >= 0)),
+);
+CREATE INDEX ticket_ask_ticket_idx ON public.ticket_ask USING btree (ticket_id, id);
+comment on column ticket_ask.examples is 'tickets whose texts, redacted as this one, were sent along';
+comment on column ticket_ask.replaced is 'personal data that became placeholders before anything left';
+comment on column ticket_ask.reason is '"answered", or a stable word for what went wrong';
+comment on column ticket_ask.score is 'before calibration on what people said';
+comment on column ticket_ask.label is 'that the model chose; null for none of the shortlist';
+CREATE TRIGGER ticket_ask_change BEFORE UPDATE ON public.ticket_ask FOR EACH ROW EXECUTE FUNCTION check_ticket_ask();
+CREATE TRIGGER ticket_ask_delete BEFORE DELETE ON public.ticket_ask FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+create table ticket_entity (
+    ticket_id text collate "C" not null,
+    n integer not null,
+    kind text not null,
+    value text collate "C" not null,
+    unit text not null default ''::text,
+    verified boolean not null,
+    constraint ticket_entity_pkey PRIMARY KEY (ticket_id, n),
+    constraint ticket_entity_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    constraint ticket_entity_kind CHECK ((kind = ANY (ARRAY['po'::text, 'asn'::text, 'sku'::text, 'gtin'::text, 'sscc'::text, 'lpn'::text, 'lot'::text, 'quantity'::text]))),
+    constraint ticket_entity_n_check CHECK ((n >= 0)),
+    constraint ticket_entity_unit CHECK (((kind = 'quantity'::text) = (unit <> ''::text))),
+    constraint ticket_entity_value_check CHECK ((value <> ''::text)),
+    constraint ticket_entity_verified CHECK (((kind <> ALL (ARRAY['gtin'::text, 'sscc'::text])) OR verified)),
+);
+CREATE TRIGGER ticket_entity_change BEFORE DELETE OR UPDATE ON public.ticket_entity FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+create table ticket_event (
+    id bigint not null generated always as identity,
+    ticket_id text collate "C" not null,
+    kind text not null,
+    person_id bigint,
+    detail text not null default ''::text,
+    other_id text collate "C",
+    at timestamp with time zone not null default clock_timestamp(),
+    constraint ticket_event_pkey PRIMARY KEY (id),
+    constraint ticket_event_other_id_fkey FOREIGN KEY (other_id) REFERENCES ticket(id),
+    constraint ticket_event_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
+    constraint ticket_event_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    constraint ticket_event_kind CHECK ((kind = ANY (ARRAY['resolved'::text, 'reopened'::text, 'merged'::text, 'took_in'::text, 'llm_gave_up'::text]))),
+    constraint ticket_event_other CHECK (((kind = ANY (ARRAY['merged'::text, 'took_in'::text])) = (other_id IS NOT NULL))),
+    constraint ticket_event_person CHECK (((kind = 'llm_gave_up'::text) = (person_id IS NULL))),
+);
+CREATE INDEX ticket_event_ticket_idx ON public.ticket_event USING btree (ticket_id, id);
+CREATE TRIGGER ticket_event_change BEFORE DELETE OR UPDATE ON public.ticket_event FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+create table ticket_label (
+    ticket_id text collate "C" not null,
+    seq integer not null,
+    taxonomy bytea not null,
+    label text collate "C" not null,
+    path text not null,
+    confidence double precision,
+    alternatives jsonb not null,
+    stray double precision,
+    why text not null,
+    secondary text[] not null,
+    owner text collate "C" not null,
+    copies text[] not null,
+    severity smallint not null,
+    restricted boolean not null,
+    immediate boolean not null,
+    signals text[] not null,
+    facts text[] not null,
+    model_id bigint,
+    model_hash bytea,
+    ask_id bigint,
+    person_id bigint,
+    step_id text collate "C" not null,
+    created_at timestamp with time zone not null default clock_timestamp(),
+    constraint ticket_label_pkey PRIMARY KEY (ticket_id, seq),
+    constraint ticket_label_ask_id_fkey FOREIGN KEY (ask_id) REFERENCES ticket_ask(id),
+    constraint ticket_label_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
+    constraint ticket_label_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
+    constraint ticket_label_step_id_fkey FOREIGN KEY (step_id) REFERENCES step(id),
+    constraint ticket_label_taxonomy_label_fkey FOREIGN KEY (taxonomy, label) REFERENCES taxonomy_label(taxonomy, id),
+    constraint ticket_label_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    constraint ticket_label_alternatives_check CHECK ((jsonb_typeof(alternatives) = 'array'::text)),
+    constraint ticket_label_confidence_check CHECK (((confidence >= (0)::double precision) AND (confidence <= (1)::double precision))),
+    constraint ticket_label_model_hash_check CHECK ((octet_length(model_hash) = 32)),
+    constraint ticket_label_origin CHECK ((((path = 'human'::text) = (person_id IS NOT NULL)) AND ((path = 'llm'::text) = (ask_id IS NOT NULL)) AND ((path <> 'embedded'::text) OR (model_hash IS NOT NULL)))),
+    constraint ticket_label_owner_check CHECK ((owner <> ''::text)),
+    constraint ticket_label_path CHECK ((path = ANY (ARRAY['embedded'::text, 'llm'::text, 'human'::text]))),
+    constraint ticket_label_seq_check1 CHECK ((seq > 0)),
+    constraint ticket_label_severity_check CHECK (((severity >= 1) AND (severity <= 4))),
+    constraint ticket_label_stray_check CHECK (((stray >= (0)::double precision) AND (stray <= (1)::double precision))),
+    constraint ticket_label_why_check CHECK ((why <> ''::text)),
+);
+CREATE INDEX ticket_label_human_idx ON public.ticket_label USING btree (person_id, created_at) WHERE (path = 'human'::text);
+comment on column ticket_label.facts is 'structured facts that held when it was given';
+comment on column ticket_label.model_id is 'null for the model that comes with the program';
+CREATE TRIGGER ticket_label_change BEFORE DELETE OR UPDATE ON public.ticket_label FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER ticket_label_check BEFORE INSERT ON public.ticket_label FOR EACH ROW EXECUTE FUNCTION check_ticket_label();
+
+create table ticket_link (
+    site text collate "C" not null,
+    ticket_id text collate "C" not null,
+    other_id text collate "C" not null,
+    kind text not null,
+    similarity double precision not null,
+    constraint ticket_link_pkey PRIMARY KEY (ticket_id, other_id),
+    constraint ticket_link_site_other_id_fkey FOREIGN KEY (site, other_id) REFERENCES ticket(site, id),
+    constraint ticket_link_site_ticket_id_fkey FOREIGN KEY (site, ticket_id) REFERENCES ticket(site, id),
+    constraint ticket_link_kind CHECK ((kind = ANY (ARRAY['duplicate'::text, 'similar'::text]))),
+    constraint ticket_link_self CHECK ((ticket_id <> other_id)),
+    constraint ticket_link_similarity_check CHECK (((similarity >= (0)::double precision) AND (similarity <= (1)::double precision))),
+);
+CREATE TRIGGER ticket_link_change BEFORE DELETE OR UPDATE ON public.ticket_link FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
 CREATE OR REPLACE FUNCTION public.add_event_month(first_day date)
  RETURNS void
  LANGUAGE plpgsql
@@ -941,6 +1221,20 @@ begin
     if new.claim_epoch < old.claim_epoch then
         raise exception 'execution % was claimed by another worker', old.id
             using errcode = 'integrity_constraint_violation', constraint = 'execution_fence';
+    end if;
+    return new;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.check_llm_request()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if old.settled_at is not null or (new.id, new.site, new.day, new.most_tokens, new.most_nanos, new.reserved_at)
+        is distinct from (old.id, old.site, old.day, old.most_tokens, old.most_nanos, old.reserved_at) then
+        raise exception 'request % is settled', old.id
+            using errcode = 'integrity_constraint_violation', constraint = 'llm_request_once';
     end if;
     return new;
 end
@@ -1105,6 +1399,89 @@ begin
             using errcode = 'integrity_constraint_violation', constraint = 'step_stays';
     end if;
     return old;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.check_ticket_ask()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if old.settled_at is not null
+        or (new.id, new.ticket_id, new.sent, new.shortlist, new.examples, new.replaced, new.asked_at)
+            is distinct from (old.id, old.ticket_id, old.sent, old.shortlist, old.examples, old.replaced, old.asked_at)
+    then
+        raise exception 'ask % is settled', old.id
+            using errcode = 'integrity_constraint_violation', constraint = 'ticket_ask_once';
+    end if;
+    return new;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.check_ticket_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+    into_ ticket;
+begin
+    if (new.id, new.n, new.site, new.body, new.reporter, new.load, new.order_ref, new.sku, new.location, new.lot, new.supplier,
+        new.facts, new.value_minor, new.currency, new.share, new.floor, new.floor_restricted,
+        new.api_key, new.idempotency_key, new.fingerprint, new.answer, new.received_at)
+        is distinct from
+        (old.id, old.n, old.site, old.body, old.reporter, old.load, old.order_ref, old.sku, old.location, old.lot, old.supplier,
+        old.facts, old.value_minor, old.currency, old.share, old.floor, old.floor_restricted,
+        old.api_key, old.idempotency_key, old.fingerprint, old.answer, old.received_at) then
+        raise exception 'what ticket % said cannot change', old.id
+            using errcode = 'integrity_constraint_violation', constraint = 'ticket_immutable';
+    end if;
+    if new.label_seq not in (old.label_seq, old.label_seq + 1) then
+        raise exception 'ticket % has label % and cannot get %', old.id, old.label_seq, new.label_seq
+            using errcode = 'integrity_constraint_violation', constraint = 'ticket_label_order';
+    end if;
+    if new.asking <> old.asking and (old.asking <> 'waiting' or new.asking = 'no') then
+        raise exception 'ticket %: asking is % and cannot become %', old.id, old.asking, new.asking
+            using errcode = 'integrity_constraint_violation', constraint = 'ticket_asking_once';
+    end if;
+    if new.status <> old.status and old.status <> 'open' and new.status <> 'open'
+        or new.status = old.status and new.merged_into is distinct from old.merged_into
+    then
+        raise exception 'ticket % is % and cannot become %', old.id, old.status, new.status
+            using errcode = 'integrity_constraint_violation', constraint = 'ticket_transition';
+    end if;
+    if new.status = 'merged' and old.status <> 'merged' then
+        select * into into_ from ticket where id = new.merged_into for share;
+        if into_.status = 'merged' or exists (select from ticket where merged_into = new.id)
+            or (select severity from ticket_label where ticket_id = into_.id and seq = into_.label_seq)
+                > (select severity from ticket_label where ticket_id = new.id and seq = new.label_seq)
+            or (select restricted from ticket_label where ticket_id = new.id and seq = new.label_seq)
+                and not (select restricted from ticket_label where ticket_id = into_.id and seq = into_.label_seq)
+        then
+            raise exception 'ticket % cannot go into %', new.id, new.merged_into
+                using errcode = 'integrity_constraint_violation', constraint = 'ticket_merge';
+        end if;
+    end if;
+    return new;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.check_ticket_label()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+    t ticket;
+begin
+    select * into t from ticket where id = new.ticket_id;
+    if new.seq <> (select coalesce(max(seq), 0) + 1 from ticket_label where ticket_id = new.ticket_id) then
+        raise exception 'ticket % has no room for label %', new.ticket_id, new.seq
+            using errcode = 'integrity_constraint_violation', constraint = 'ticket_label_order';
+    end if;
+    if new.severity > t.floor or t.floor_restricted and not new.restricted then
+        raise exception 'ticket % cannot become less urgent or more open than its words', new.ticket_id
+            using errcode = 'integrity_constraint_violation', constraint = 'ticket_label_floor';
+    end if;
+    return new;
 end
 $function$
 

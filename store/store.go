@@ -28,6 +28,8 @@ type DB struct {
 	months   sync.Map    // event partitions known to exist, by first day
 	policies sync.Map    // compiled, by version
 	accounts atomic.Bool // somebody can sign in
+
+	taxonomies sync.Map // hashes of those written down
 }
 
 // settings are asked of every connection unless the DSN says otherwise. A

@@ -168,7 +168,7 @@ func TestInABrowser(t *testing.T) {
 		bert.reads("rejected", "You rejected it.", "It is a duplicate.")
 	})
 	t.Run("overtaken", func(t *testing.T) { overtaken(t, b, bert) })
-	t.Run("from elsewhere", func(t *testing.T) { fromElsewhere(t, b, bert) })
+	t.Run("from elsewhere", func(t *testing.T) { fromElsewhere(t, b, bert, annaID) })
 	t.Run("signed out", func(t *testing.T) {
 		step := s.propose("T-7", machine)
 		cleo.open("/steps/" + string(step.ID))
@@ -221,7 +221,7 @@ func overtaken(t *testing.T, b *tabs, bert *visitor) {
 }
 
 // fromElsewhere lets a page of another site send a form with somebody's cookies.
-func fromElsewhere(t *testing.T, b *tabs, victim *visitor) {
+func fromElsewhere(t *testing.T, b *tabs, victim *visitor, witness guardrails.PersonID) {
 	t.Helper()
 	step := b.propose("T-6", machine)
 	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -233,7 +233,7 @@ func fromElsewhere(t *testing.T, b *tabs, victim *visitor) {
 	victim.run(chromedp.Navigate(strings.Replace(evil.URL, "127.0.0.1", "localhost", 1)))
 	victim.click(".button")
 	victim.reads("from-elsewhere", "This did not come from a page of Tallyman")
-	after, err := b.db.StepView(t.Context(), step.ID)
+	after, err := b.db.StepView(t.Context(), store.Viewer{Person: witness}, step.ID)
 	if err != nil || len(after.Decisions) != 0 {
 		t.Errorf("a form of another site decided: %+v, %v", after.Decisions, err)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tallyman/store"
+	"tallyman/triage"
 )
 
 //go:embed templates/*.html
@@ -34,6 +35,8 @@ type server struct {
 	oidc   *provider
 
 	openQueue bool // anybody may read it
+
+	taxonomy *triage.Taxonomy
 }
 
 // Config says how browsers and an identity provider reach the pages.
@@ -41,6 +44,8 @@ type Config struct {
 	PublicURL string // such as https://tallyman.example.com; needed for OIDC and for safe cookies
 	OIDC      *OIDC  // nil for local accounts only
 	OpenQueue bool   // whoever reaches the address may read the queue of every site
+
+	Taxonomy *triage.Taxonomy // of tickets; nil for the default one
 }
 
 // New returns the handler of every page.
@@ -49,6 +54,9 @@ func New(db *store.DB, clock func() time.Time, log *slog.Logger, config Config) 
 	s := &server{db: db, clock: clock, log: log, assets: "/static/" + version}
 	s.public = strings.TrimSuffix(config.PublicURL, "/")
 	s.openQueue = config.OpenQueue
+	if s.taxonomy = config.Taxonomy; s.taxonomy == nil {
+		s.taxonomy = triage.DefaultTaxonomy()
+	}
 	s.secure = strings.HasPrefix(s.public, "https://")
 	var err error
 	if s.oidc, err = newProvider(config.OIDC, s.public); err != nil {
@@ -70,6 +78,9 @@ func New(db *store.DB, clock func() time.Time, log *slog.Logger, config Config) 
 	mux.HandleFunc("POST /steps", s.signed(s.approveTogether))
 	mux.HandleFunc("GET /steps/{id}", s.signed(s.step))
 	mux.HandleFunc("POST /steps/{id}/{verb}", s.signed(s.decide))
+	mux.HandleFunc("GET /tickets", s.signed(s.tickets))
+	mux.HandleFunc("GET /tickets/{id}", s.signed(s.ticket))
+	mux.HandleFunc("POST /tickets/{id}/{verb}", s.signed(s.changeTicket))
 	mux.HandleFunc("GET /me", s.signed(s.me))
 	mux.HandleFunc("POST /me/delegations", s.signed(s.delegate))
 	mux.HandleFunc("POST /me/delegations/{id}/end", s.signed(s.endDelegation))

@@ -26,6 +26,7 @@ import (
 type demoCmd struct {
 	database
 	auditSettings
+	languageModel
 	Listen string `default:"127.0.0.1:8080" help:"Address of API and pages; port 0 takes any free one."`
 	Fresh  bool   `help:"Begin anew: delete the private database of --dir first."`
 	Sites  int    `default:"3" help:"Simulated distribution centres."`
@@ -84,6 +85,10 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	desk, client, err := c.tickets(ctx, db, log)
+	if err != nil {
+		return err
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("%w; choose another address with --listen", err)
@@ -91,8 +96,11 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if err := c.announce(ctx, db, listener.Addr().String(), ready); err != nil {
 		return err
 	}
+	if err := fileTickets(ctx, db, desk); err != nil {
+		return err
+	}
 	defer func() { _ = os.Remove(ready) }()
-	err = serve(ctx, listener, db, engine, web.Config{OpenQueue: true}, log)
+	err = serve(ctx, listener, &service{db, engine, desk, client}, web.Config{OpenQueue: true}, log)
 	end()
 	err = errors.Join(err, targetEnded())
 	say("stopped; the data is kept in " + c.Dir)
@@ -253,6 +261,7 @@ Tallyman is running on simulated warehouses.
 
   look      %[1]s/queue            what to count first, and why
   decide    %[1]s/steps            what waits for somebody to say yes
+  tickets   %[1]s/tickets          what people wrote, and who should look at it (sign in as sofia)
   sign in   as %[4]s, each with the password %[5]s
   API       %[1]s/openapi.json
   key       %[2]s

@@ -28,6 +28,7 @@ var demoPeople = []demoPerson{
 	{Login: "sofia", Name: "Sofia Lindqvist", Does: "supervisor everywhere, to 2 500 a step", role: "supervisor", everywhere: true, limit: 250_000, daily: 5_000_000},
 	{Login: "ines", Name: "Ines Moreau", Does: "inventory control everywhere, to 10 000 a step", role: "inventory_control", everywhere: true, limit: 1_000_000, daily: 10_000_000},
 	{Login: "farid", Name: "Farid Haddad", Does: "finance everywhere, without limit", role: "finance", everywhere: true},
+	{Login: "tom", Name: "Tom Adeyemi", Does: "transportation everywhere, without limit", role: "transportation", everywhere: true},
 	{Login: "petra", Name: "Petra Novak", Does: "policy owner; decides with Ines about models", role: "policy_owner", everywhere: true},
 }
 

@@ -30,6 +30,7 @@ import (
 	"tallyman/scoring"
 	"tallyman/store"
 	"tallyman/store/storetest"
+	"tallyman/triage"
 	"tallyman/warehouse"
 )
 
@@ -89,7 +90,7 @@ func (l *life) start() {
 	if l.engine, err = jobs.Load(l.t.Context(), l.db, l.now); err != nil {
 		l.t.Fatal(err)
 	}
-	l.api = api.New(l.db, l.engine, clock, log)
+	l.api = api.New(l.db, l.engine, triage.NewDesk(triage.DefaultTaxonomy(), false), clock, log)
 	ctx, cancel := context.WithCancel(l.t.Context())
 	ended := make(chan struct{})
 	go func() {

@@ -14,8 +14,10 @@ import (
 
 	"tallyman/api"
 	"tallyman/jobs"
+	"tallyman/llm"
 	"tallyman/scoring"
 	"tallyman/store"
+	"tallyman/triage"
 	"tallyman/web"
 )
 
@@ -24,6 +26,7 @@ type serveCmd struct {
 	database
 	signInSettings
 	auditSettings
+	languageModel
 	Listen string `env:"TALLYMAN_LISTEN" default:"127.0.0.1:8080" help:"Address of API and pages. Put a proxy with TLS in front, and say its address with --public-url."`
 }
 
@@ -61,7 +64,7 @@ func (s *signInSettings) config() (web.Config, error) {
 func (*serveCmd) Help() string {
 	return `Runs API, pages, ranking and the execution of approved steps. The WMS posts events to /v1/events and asks for the
 risk of a load at /v1/risk-evaluations with an API key ("tallyman key add");
-supervisors sign in and open /queue and /steps ("tallyman user add"). Until the first
+exception tickets go to /v1/tickets. Supervisors sign in and open /queue, /steps and /tickets ("tallyman user add"). Until the first
 account is made, whoever reaches the address can read /queue. Any number of processes may share one --database-url.`
 }
 
@@ -91,19 +94,33 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	log.Info("listening", slog.String("url", "http://"+listener.Addr().String()))
-	return serve(ctx, listener, db, engine, config, log)
+	desk, client, err := c.tickets(ctx, db, log)
+	if err != nil {
+		return err
+	}
+	return serve(ctx, listener, &service{db, engine, desk, client}, config, log)
+}
+
+// service is what a program serves from.
+type service struct {
+	db     *store.DB
+	engine *scoring.Engine
+	desk   *triage.Desk
+	client *llm.Client // nil for no language model
 }
 
 // serve answers requests, follows events, ranks and executes until ctx ends, and returns
 // when everything has stopped. That ctx ended is no error, also where it ended
 // while something was still starting.
-func serve(ctx context.Context, listener net.Listener, db *store.DB, engine *scoring.Engine, config web.Config, log *slog.Logger) error {
+func serve(ctx context.Context, listener net.Listener, s *service, config web.Config, log *slog.Logger) error {
+	db, engine := s.db, s.engine
+	config.Taxonomy = s.desk.Taxonomy
 	pages, err := web.New(db, time.Now, log, config)
 	if err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
-	answers := api.New(db, engine, time.Now, log)
+	answers := api.New(db, engine, s.desk, time.Now, log)
 	for _, path := range []string{"/v1/", "/openapi.json", "/healthz", "/readyz", "/metrics"} {
 		mux.Handle(path, answers)
 	}
@@ -140,6 +157,7 @@ func serve(ctx context.Context, listener net.Listener, db *store.DB, engine *sco
 	})
 	group.Go(func() error { return jobs.Work(ctx, db, engine, time.Now, log) })
 	group.Go(func() error { return jobs.Execute(ctx, db, time.Now, log) })
+	group.Go(func() error { return jobs.Tickets(ctx, db, s.desk, s.client, time.Now, log) })
 	err = group.Wait()
 	if interrupted.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil

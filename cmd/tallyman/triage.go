@@ -25,6 +25,9 @@ type triageCmd struct {
 	Train    triageTrainCmd    `cmd:"" help:"Learn labels from examples."`
 	Eval     triageEvalCmd     `cmd:"" help:"Measure a model on examples it has not seen."`
 	Classify triageClassifyCmd `cmd:"" help:"Label texts."`
+	Probe    triageProbeCmd    `cmd:"" help:"Find out what a language model's server really enforces."`
+	Suspects triageSuspectsCmd `cmd:"" help:"Labels that people gave and that may be wrong."`
+	Refit    triageRefitCmd    `cmd:"" help:"Fit the model of a service anew, as every night; a better one waits for approval."`
 }
 
 // Help explains the commands at length.
