@@ -55,6 +55,9 @@ func (db *DB) decideIn(ctx context.Context, tx pgx.Tx, id guardrails.StepID, by 
 	if err != nil {
 		return Step{}, nil, err
 	}
+	if err := takeTurn(ctx, tx, &s, by, cmd); err != nil {
+		return Step{}, nil, err
+	}
 	x, err := contextOf(ctx, tx, &s, by, cmd)
 	if err != nil {
 		return Step{}, nil, err
@@ -71,6 +74,28 @@ func (db *DB) decideIn(ctx context.Context, tx pgx.Tx, id guardrails.StepID, by 
 	}
 	after, err = readStep(ctx, tx, id, "")
 	return after, nil, err
+}
+
+// takeTurn makes approvals wait for each other that draw on the same limit: what
+// an authority may approve in a day and, last, how often a site's glass is
+// broken. Their steps differ, so that the steps' locks do not.
+func takeTurn(ctx context.Context, tx pgx.Tx, s *Step, by By, cmd guardrails.Command) error {
+	approve, ok := cmd.(guardrails.Approve)
+	if !ok {
+		return nil
+	}
+	authority := by.Person
+	if by.OnBehalfOf != 0 {
+		authority = by.OnBehalfOf
+	}
+	if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext('daily limit'), hashtext($1))`, fmt.Sprint(authority)); err != nil {
+		return err
+	}
+	if approve.Incident == "" {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext('glass'), hashtext($1))`, s.Site)
+	return err
 }
 
 // noteRefusal writes down an attempt that the guards stopped.

@@ -27,7 +27,7 @@ type deadListCmd struct {
 
 // Run lists the dead letters.
 func (c *deadListCmd) Run(ctx context.Context) error {
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (c *deadReplayCmd) Run(ctx context.Context) error {
 	if (c.Step == "") == c.Since.IsZero() {
 		return errors.New("name a step, or --since")
 	}
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (c *deadAnswerCmd) Run(ctx context.Context) error {
 	if c.Applied == c.Absent {
 		return errors.New("say --applied or --absent")
 	}
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ taken back, an audit entry for every change, and so on. It changes nothing.`
 
 // Run looks.
 func (c *doctorCmd) Run(ctx context.Context) error {
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}

@@ -143,7 +143,7 @@ func (c *policyApplyCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func (c *policyShowCmd) Run(ctx context.Context) error {
 		_, err := os.Stdout.Write(guardrails.DefaultPolicy().Source)
 		return err
 	}
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}

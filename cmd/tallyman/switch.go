@@ -38,7 +38,7 @@ func (c *switchThrowCmd) Run(ctx context.Context) error {
 	if err := checkKind(c.Kind); err != nil {
 		return err
 	}
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (c *switchFreezeCmd) Run(ctx context.Context) error {
 	if err := checkKind(c.Kind); err != nil {
 		return err
 	}
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ type switchListCmd struct{ database }
 
 // Run lists what is on.
 func (c *switchListCmd) Run(ctx context.Context) error {
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ type switchLiftCmd struct {
 
 // Run lifts it.
 func (c *switchLiftCmd) Run(ctx context.Context) error {
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func (c *targetAddCmd) Run(ctx context.Context) error {
 	if len(t.Kinds) == 0 {
 		t.Kinds = externalKinds()
 	}
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ type targetListCmd struct{ database }
 
 // Run lists the targets.
 func (c *targetListCmd) Run(ctx context.Context) error {
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ type targetTestCmd struct{ targetNamed }
 
 // Run asks the target after a key that nobody ever used.
 func (c *targetTestCmd) Run(ctx context.Context) error {
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ type targetPauseCmd struct {
 
 // Run pauses the target.
 func (c *targetPauseCmd) Run(ctx context.Context) error {
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ type targetResumeCmd struct{ targetNamed }
 
 // Run resumes the target.
 func (c *targetResumeCmd) Run(ctx context.Context) error {
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ type targetRotateCmd struct {
 
 // Run rotates the secret.
 func (c *targetRotateCmd) Run(ctx context.Context) error {
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}

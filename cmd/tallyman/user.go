@@ -58,7 +58,7 @@ of them could approve what the other proposed.`, store.MinPassword)
 
 // Run adds the person.
 func (c *userAddCmd) Run(ctx context.Context) error {
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (c *userRoleCmd) Run(ctx context.Context) error {
 
 // with runs an action on a person that somebody named.
 func (d *database) with(ctx context.Context, who string, do func(*store.DB, *store.PersonRow) error) error {
-	db, closeAll, err := d.open(ctx, quiet())
+	db, closeAll, err := d.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}
@@ -209,7 +209,7 @@ type userListCmd struct{ database }
 
 // Run lists the people.
 func (c *userListCmd) Run(ctx context.Context) error {
-	db, closeAll, err := c.open(ctx, quiet())
+	db, closeAll, err := c.openBeside(ctx, quiet())
 	if err != nil {
 		return err
 	}
