@@ -151,7 +151,7 @@ func (s *site) announce(c *Coder, f *Fact, before int64) {
 	}
 	l := s.line(f)
 	l.addNotice(notice{
-		at: f.At, expected: f.Expected, expectedAt: f.ExpectedAt, cost: f.Cost, pack: f.Pack,
+		at: f.At, known: f.Known, expected: f.Expected, expectedAt: f.ExpectedAt, cost: f.Cost, pack: f.Pack,
 		sku: f.SKU, supplier: f.Supplier, carrier: f.Carrier, attrs: f.Attrs,
 	})
 	s.rejudge(c, l, before)
@@ -165,7 +165,7 @@ func (s *site) receive(c *Coder, f *Fact, before int64) {
 		return
 	}
 	l := s.line(f)
-	l.addReceipt(receipt{at: f.At, qty: f.Qty, sku: f.SKU, supplier: f.Supplier, carrier: f.Carrier, user: f.User})
+	l.addReceipt(receipt{at: f.At, known: f.Known, qty: f.Qty, sku: f.SKU, supplier: f.Supplier, carrier: f.Carrier, user: f.User})
 	s.rejudge(c, l, before)
 }
 

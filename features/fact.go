@@ -16,6 +16,7 @@ const none = math.MinInt64
 // only meaningful together with the [Coder] that made it.
 type Fact struct {
 	At         int64 // microseconds since 1970, UTC
+	Known      int64 // from when on it may be used, At or later; At unless the source says more
 	Qty        int64 // thousandths, none when unknown
 	Book       int64
 	Expected   int64
@@ -124,7 +125,7 @@ func NewCoder() *Coder {
 // Encode returns the event as a fact.
 func (c *Coder) Encode(e *warehouse.Event) Fact {
 	f := Fact{
-		At: e.OccurredAt.UnixMicro(), Qty: quantity(e.Qty), Book: quantity(e.Book), Expected: quantity(e.Expected),
+		At: e.OccurredAt.UnixMicro(), Known: e.OccurredAt.UnixMicro(), Qty: quantity(e.Qty), Book: quantity(e.Book), Expected: quantity(e.Expected),
 		Cost: none,
 		Site: c.sites.id(string(e.Site)), SKU: c.skus.id(string(e.SKU)),
 		From: c.location(e.From.At()), To: c.location(e.To.At()), Location: c.location(e.Location.At()),

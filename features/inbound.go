@@ -27,12 +27,12 @@ type line struct {
 
 // A notice is one ASN record of a line.
 type notice struct {
-	at, expected, expectedAt, cost, pack int64
-	sku, supplier, carrier, attrs        uint32
+	at, known, expected, expectedAt, cost, pack int64
+	sku, supplier, carrier, attrs               uint32
 }
 
 type receipt struct {
-	at, qty                      int64
+	at, known, qty               int64
 	sku, supplier, carrier, user uint32
 }
 
@@ -130,6 +130,19 @@ func (l *line) judge(before int64) (o lineOutcome, next int64) {
 		next = due + 1
 	}
 	return o, next
+}
+
+// known returns when what is known of the line in the end became known: once
+// its time had come, and once the records that say so were in.
+func (l *line) known(o *lineOutcome) (late, settled int64) {
+	late, settled = max(o.lateAt, o.notice.known), max(o.at, o.notice.known)
+	if o.late == no {
+		late = max(late, l.receipts[0].known)
+	}
+	for _, r := range l.receipts {
+		settled = max(settled, r.known)
+	}
+	return late, settled
 }
 
 // timers is a heap of lines by the time of their next outcome.

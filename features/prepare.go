@@ -1,5 +1,10 @@
 package features
 
+import (
+	"cmp"
+	"slices"
+)
+
 // A touch is the positions that a fact touches, by their number plus one; 0 is
 // none.
 type touch struct{ a, b uint32 }
@@ -34,15 +39,38 @@ func (share *share) prepare(c *Coder, facts []Fact) {
 	site := share.site
 	share.touches = make([]touch, len(share.facts))
 	var e expectation
+	reads := share.reads
 	for n, i := range share.facts {
 		f := &facts[i]
 		if n == 0 || facts[share.facts[n-1]].At != f.At {
 			share.counted(c, facts, n)
 		}
 		share.touches[n] = site.touch(c, f)
+		if len(reads) > 0 && reads[0].fact == i {
+			reads[0].touch, reads = share.touches[n], reads[1:]
+		}
 		e.add(site, f, share.touches[n])
 	}
 	e.makeRoom(site)
+	share.inOrderOfKnowing(facts)
+}
+
+// inOrderOfKnowing puts facts into the order in which they became known.
+func (share *share) inOrderOfKnowing(facts []Fact) {
+	known := func(n int32) int64 { return facts[share.facts[n]].Known }
+	if slices.IsSortedFunc(share.facts, func(a, b int32) int { return cmp.Compare(facts[a].Known, facts[b].Known) }) {
+		return
+	}
+	order := make([]int32, len(share.facts))
+	for n := range order {
+		order[n] = int32(n)
+	}
+	slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(known(a), known(b)) })
+	sorted, touches := make([]int32, len(order)), make([]touch, len(order))
+	for n, from := range order {
+		sorted[n], touches[n] = share.facts[from], share.touches[from]
+	}
+	share.facts, share.touches = sorted, touches
 }
 
 // An expectation is how long the lists of a site will be.

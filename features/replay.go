@@ -11,39 +11,6 @@ import (
 	"tallyman/warehouse"
 )
 
-// Stage says when in its life a subject was scored.
-type Stage uint8
-
-// The stages of an [Example].
-const (
-	AtCount   Stage = iota // a position, just before its count
-	AtNotice               // a load's line, when its ASN came
-	AtReceipt              // a load's line, just before its first receipt
-)
-
-// An Example is one subject as it was known at an instant, with the outcome
-// that became known later.
-type Example struct {
-	Position warehouse.Position // of a load's line, without location
-	Load     warehouse.Load
-	Line     warehouse.Line
-	Supplier warehouse.Supplier
-	Stage    Stage
-	At       time.Time
-	Vector   []float32
-	Cost     warehouse.Cost // without currency
-
-	// Of a count.
-	Book     warehouse.Qty
-	Variance warehouse.Qty // counted minus book
-
-	// Of a load's line; the times are zero while the outcome is not known.
-	Late      bool
-	LateKnown time.Time
-	Short     warehouse.Qty // expected minus received
-	Settled   time.Time
-}
-
 // SortFacts puts facts in the order of the fold: by time, then by intake.
 func SortFacts(facts []Fact) {
 	if !slices.IsSortedFunc(facts, byTime) {
@@ -55,9 +22,11 @@ func byTime(a, b Fact) int { return cmp.Compare(a.At, b.At) }
 
 // Replay folds sorted facts into an empty state with one worker per thread,
 // and returns an example for every count (a position schema) or for every
-// notice and first receipt of a load's line (a load schema), each read just
-// before it happened: of what carries the same time, nothing is seen. With a
-// nil schema it only folds. The result does not depend on threads.
+// notice and first receipt of a load's line (a load schema). Each is read just
+// before it happened, from what had become known by then: of what carries the
+// same time, nothing is seen, and of what was recorded late, nothing before it
+// was. Outcomes are what is known in the end. With a nil schema it only folds.
+// The result does not depend on threads.
 func (s *State) Replay(ctx context.Context, facts []Fact, schema *Schema, threads int) ([]Example, error) {
 	r := replay{state: s, facts: facts, schema: schema}
 	workers := r.partition(max(1, threads))
@@ -66,29 +35,50 @@ func (s *State) Replay(ctx context.Context, facts []Fact, schema *Schema, thread
 			share.prepare(s.coder, facts)
 		}
 	})
-	for start := 0; start < len(facts); {
+	for _, front := range fronts(facts) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		day := dayOf(facts[start].At)
-		end := start
-		for end < len(facts) && dayOf(facts[end].At) == day {
-			end++
-		}
-		front := int64(day+1) * dayMicros
-		if end == len(facts) {
-			front = facts[end-1].At + 1
-		}
-		each(workers, func(w *worker) { w.day(&r, end, front) })
+		each(workers, func(w *worker) { w.until(&r, front) })
 		for _, site := range s.sites {
 			if site != nil {
 				s.settle(site)
 			}
 		}
 		s.front = front
-		start = end
 	}
 	return r.outcomes(workers), nil
+}
+
+// fronts returns the instants up to which sites are folded side by side before
+// what they share is settled: where days with facts begin and end, each time that
+// something of a day before becomes known, and last the end of all facts.
+func fronts(facts []Fact) []int64 {
+	var ends []int64
+	last, late := int64(math.MinInt64), false
+	for i := range facts {
+		f := &facts[i]
+		end := int64(dayOf(f.At)+1) * dayMicros
+		switch n := len(ends); {
+		case n == 0 || ends[n-1] < end-dayMicros: // time passed without facts
+			ends = append(ends, end-dayMicros, end)
+		case ends[n-1] != end:
+			ends = append(ends, end)
+		}
+		if f.Known >= end {
+			from := int64(dayOf(f.Known)) * dayMicros
+			ends, late = append(ends, from, f.Known+1, from+dayMicros, end), true
+		}
+		last = max(last, f.Known+1)
+	}
+	if late {
+		slices.Sort(ends)
+		ends = slices.Compact(ends)
+	}
+	if n := len(ends); n > 0 {
+		ends = append(slices.DeleteFunc(ends, func(end int64) bool { return end >= last }), last)
+	}
+	return ends
 }
 
 // each runs all workers at once and waits for them.
@@ -124,14 +114,43 @@ type worker struct {
 	shares  []*share
 	warmer  warmer
 	pending []pendingLine
+	unsure  []unsureCount
 }
 
 // A share is what is still to be folded of a site.
 type share struct {
 	site    *site
-	facts   []int32 // indices
+	facts   []int32 // indices, in the order in which they became known
 	touches []touch // of each fact
-	places  []int32 // of the examples they may give rise to
+	reads   []read  // in time order
+	late    bool    // some fact became known after it happened
+}
+
+// A read is a fact that may give rise to an example, and the example's place.
+type read struct {
+	fact, place int32
+	touch       touch
+}
+
+// next is when something is to be read or folded next.
+func (share *share) next(facts []Fact) int64 {
+	next := int64(math.MaxInt64)
+	if len(share.facts) > 0 {
+		next = facts[share.facts[0]].Known
+	}
+	if len(share.reads) > 0 {
+		next = min(next, facts[share.reads[0].fact].At)
+	}
+	return next
+}
+
+// unsureCount is an example whose book may still change by what becomes known
+// late.
+type unsureCount struct {
+	example *Example
+	site    *site
+	touch   touch
+	fact    *Fact
 }
 
 // pendingLine is an example whose outcome is read at the end.
@@ -179,8 +198,9 @@ func (r *replay) partition(threads int) []worker {
 		f := &r.facts[i]
 		share := shares[f.Site]
 		share.facts = append(share.facts, int32(i))
+		share.late = share.late || f.Known != f.At
 		if r.gives(f) {
-			share.places = append(share.places, int32(places))
+			share.reads = append(share.reads, read{fact: int32(i), place: int32(places)})
 			places++
 		}
 		if f.Kind == kindCount {
@@ -201,46 +221,44 @@ func (r *replay) partition(threads int) []worker {
 	return workers
 }
 
-// day folds the worker's facts up to index end, and time up to front.
-func (w *worker) day(r *replay, end int, front int64) {
+// until folds the worker's facts, and time, up to a front.
+func (w *worker) until(r *replay, front int64) {
 	for _, share := range w.shares {
 		cold := len(share.facts) // what is left when the facts that are warm are folded
-		for len(share.facts) > 0 && int(share.facts[0]) < end {
-			if len(share.facts) <= cold {
-				n := min(block, len(share.facts))
+		for at := share.next(r.facts); at < front; at = share.next(r.facts) {
+			if n := min(block, len(share.facts)); n > 0 && len(share.facts) <= cold {
 				w.warmer.warm(r.state, share.site, r.facts, share.facts[:n], share.touches[:n])
 				cold = len(share.facts) - n
 			}
-			w.instant(r, share)
+			w.instant(r, share, at)
 		}
 		share.site.advance(r.state.coder, front)
 	}
 }
 
-// instant reads the examples of one instant, then folds its facts.
-func (w *worker) instant(r *replay, share *share) {
-	n, at := 1, r.facts[share.facts[0]].At
-	for n < len(share.facts) && r.facts[share.facts[n]].At == at {
+// instant reads the examples of one instant, then folds what became known in
+// it.
+func (w *worker) instant(r *replay, share *share, at int64) {
+	share.site.advance(r.state.coder, at)
+	n := 0
+	for n < len(share.reads) && r.facts[share.reads[n].fact].At == at {
 		n++
 	}
-	facts, touches := share.facts[:n], share.touches[:n]
-	share.facts, share.touches = share.facts[n:], share.touches[n:]
-	share.site.advance(r.state.coder, at)
-	for k, i := range facts {
-		if f := &r.facts[i]; r.gives(f) {
-			place := int(share.places[0])
-			share.places = share.places[1:]
-			if f.Kind == kindCount {
-				p, _ := share.site.touched(touches[k])
-				r.count(share.site, p, f, place)
-			} else {
-				w.line(r, share.site, facts, f, place)
-			}
+	reads := share.reads[:n]
+	share.reads = share.reads[n:]
+	for i := range reads {
+		if f := &r.facts[reads[i].fact]; f.Kind == kindCount {
+			w.count(r, share, &reads[i])
+		} else {
+			w.line(r, share.site, reads, f, int(reads[i].place))
 		}
 	}
-	for k, i := range facts {
-		share.site.apply(r.state.coder, &r.facts[i], touches[k], at+1)
+	n = 0
+	for n < len(share.facts) && r.facts[share.facts[n]].Known == at {
+		share.site.apply(r.state.coder, &r.facts[share.facts[n]], share.touches[n], at+1)
+		n++
 	}
+	share.facts, share.touches = share.facts[n:], share.touches[n:]
 }
 
 func (r *replay) vector(place int) []float32 {
@@ -248,18 +266,24 @@ func (r *replay) vector(place int) []float32 {
 	return r.vectors[place*n : (place+1)*n : (place+1)*n]
 }
 
-func (r *replay) count(site *site, p *position, f *Fact, place int) {
-	s := r.state
-	v := r.vector(place)
+func (w *worker) count(r *replay, share *share, at *read) {
+	s, site, f := r.state, share.site, &r.facts[at.fact]
+	p, _ := site.touched(at.touch)
+	v := r.vector(int(at.place))
 	s.positionVector(site, p, f.At, f.Book, v[:numPosition])
 	s.coder.writeAttrs(r.schema, site.items.at(p.item).attrs.value, v)
 	book := f.Book
 	if book == none {
 		book = p.ledger.book
 	}
-	r.examples[place] = Example{
+	e := &r.examples[at.place]
+	*e = Example{
 		Position: s.coder.position(f.Site, f.SKU, f.Location), Stage: AtCount, At: time.UnixMicro(f.At).UTC(), Vector: v,
 		Cost: costOf(site.items.at(p.item)), Book: warehouse.Qty(book), Variance: warehouse.Qty(f.Qty - book),
+		Counted: time.UnixMicro(f.Known).UTC(),
+	}
+	if share.late && f.Book == none {
+		w.unsure = append(w.unsure, unsureCount{e, site, at.touch, f})
 	}
 }
 
@@ -271,11 +295,11 @@ func costOf(it *item) warehouse.Cost {
 }
 
 // line reads the example of a first notice or a first receipt.
-func (w *worker) line(r *replay, site *site, instant []int32, f *Fact, place int) {
+func (w *worker) line(r *replay, site *site, instant []read, f *Fact, place int) {
 	s := r.state
 	l := site.line(f)
 	q := lineQuery{site: f.Site, notice: notice{
-		at: f.At, expected: f.Expected, expectedAt: f.ExpectedAt, cost: f.Cost, pack: f.Pack,
+		at: f.At, known: f.Known, expected: f.Expected, expectedAt: f.ExpectedAt, cost: f.Cost, pack: f.Pack,
 		sku: f.SKU, supplier: f.Supplier, carrier: f.Carrier, attrs: f.Attrs,
 	}}
 	stage := AtNotice
@@ -310,15 +334,15 @@ func (w *worker) line(r *replay, site *site, instant []int32, f *Fact, place int
 
 // composition returns the number of lines and the value of a load as
 // announced, this instant's notices included.
-func (r *replay) composition(site *site, load uint32, instant []int32) (lines int, total float64) {
+func (r *replay) composition(site *site, load uint32, instant []read) (lines int, total float64) {
 	for _, l := range site.loads[load] {
 		if n := len(l.notices); n > 0 {
 			lines++
 			total += value(&l.notices[n-1])
 		}
 	}
-	for _, i := range instant {
-		f := &r.facts[i]
+	for i := range instant {
+		f := &r.facts[instant[i].fact]
 		if f.Kind != kindASN || f.Load != load || len(site.line(f).notices) > 0 {
 			continue
 		}
@@ -337,11 +361,18 @@ func (r *replay) outcomes(workers []worker) []Example {
 	for w := range workers {
 		for _, p := range workers[w].pending {
 			o, _ := p.line.judge(r.state.front)
+			late, settled := p.line.known(&o)
 			if o.late != unknown {
-				p.example.Late, p.example.LateKnown = o.late == yes, time.UnixMicro(o.lateAt).UTC()
+				p.example.Late, p.example.LateKnown = o.late == yes, time.UnixMicro(late).UTC()
 			}
 			if o.settled {
-				p.example.Short, p.example.Settled = warehouse.Qty(o.short), time.UnixMicro(o.at).UTC()
+				p.example.Short, p.example.Settled = warehouse.Qty(o.short), time.UnixMicro(settled).UTC()
+			}
+		}
+		for _, u := range workers[w].unsure {
+			p, _ := u.site.touched(u.touch)
+			if c := slices.IndexFunc(p.counts, func(c count) bool { return c.at == u.fact.At && c.qty == u.fact.Qty }); c >= 0 {
+				u.example.Book, u.example.Variance = warehouse.Qty(p.counts[c].book), warehouse.Qty(p.counts[c].variance())
 			}
 		}
 	}

@@ -26,12 +26,14 @@ var targets = []training.Target{
 }
 
 // History reads every event before an instant as facts of a new state, in the
-// order of the fold.
+// order of the fold, each with the time from which on it was known.
 func History(ctx context.Context, db *store.DB, until time.Time) (*features.State, []features.Fact, error) {
 	state := features.NewState()
 	var facts []features.Fact
 	err := db.EventsByTime(ctx, time.Time{}, until, nil, func(e *store.Recorded) error {
-		facts = append(facts, state.Encode(&e.Event))
+		f := state.Encode(&e.Event)
+		f.Known = max(f.At, e.KnownAt.UnixMicro())
+		facts = append(facts, f)
 		return nil
 	})
 	return state, facts, err

@@ -48,7 +48,7 @@ type label struct {
 func (t Target) label(e *features.Example) (label, bool) {
 	switch t.Outcome {
 	case scoring.Variance:
-		return label{e.Variance.Abs() > t.Tolerance, e.Variance.Abs(), e.At}, true
+		return label{e.Variance.Abs() > t.Tolerance, e.Variance.Abs(), e.Counted}, true
 	case scoring.Discrepancy:
 		return label{e.Short.Abs() > t.Tolerance, e.Short.Abs(), e.Settled}, !e.Settled.IsZero()
 	case scoring.Late:

@@ -23,6 +23,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"tallyman/api"
 	"tallyman/features"
 	"tallyman/fixtures"
@@ -48,6 +50,7 @@ func TestWhatWasStoredIsWhatTheHistoryOfThenGives(t *testing.T) {
 type life struct {
 	t      *testing.T
 	db     *store.DB
+	owner  *pgx.Conn
 	key    string
 	rng    *rand.Rand
 	clock  atomic.Int64 // microseconds
@@ -60,18 +63,30 @@ type life struct {
 	posted   []warehouse.Event // not yet ingested
 	held     map[int][]warehouse.Event
 	late     int
+	newest   store.Seq // ingested
 	asked    map[store.EvaluationID]scoring.Request
+	heads    map[store.EvaluationID]store.Seq // what was ingested when it was answered
 	rankings []store.RankingID
 	ranked   map[store.RankingID]store.Ranking
 }
 
 func newLife(t *testing.T) *life {
 	t.Helper()
+	dsn := storetest.DSN(t)
+	db, err := store.Open(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	owner, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = owner.Close(context.WithoutCancel(t.Context())) })
 	l := &life{
-		t: t, db: storetest.DB(t), rng: rand.New(rand.NewPCG(7, 7)), held: map[int][]warehouse.Event{},
+		t: t, db: db, owner: owner, heads: map[store.EvaluationID]store.Seq{}, rng: rand.New(rand.NewPCG(7, 7)), held: map[int][]warehouse.Event{},
 		asked: map[store.EvaluationID]scoring.Request{}, ranked: map[store.RankingID]store.Ranking{},
 	}
-	var err error
 	if l.key, _, err = l.db.CreateKey(t.Context(), store.APIKey{Name: "test", Env: "test", Scopes: store.Scopes}, time.Hour); err != nil {
 		t.Fatal(err)
 	}
@@ -174,10 +189,21 @@ func (l *life) ingest() {
 		l.t.Fatal(err)
 	}
 	l.posted = l.posted[:0]
-	if len(outcomes) == 0 || l.rng.IntN(2) == 0 {
+	if len(outcomes) == 0 {
 		return
 	}
-	newest := int64(outcomes[len(outcomes)-1].Seq)
+	// The store stamps what it takes in by the clock on the wall.
+	_, err = l.owner.Exec(l.t.Context(), `
+		update event set known_at = greatest(occurred_at, $1::timestamptz - interval '1 microsecond')
+		where seq > $2`, l.now, l.newest)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.newest = outcomes[len(outcomes)-1].Seq
+	if l.rng.IntN(2) == 0 {
+		return
+	}
+	newest := int64(l.newest)
 	tick := time.NewTicker(200 * time.Microsecond)
 	defer tick.Stop()
 	for l.engine.Watermark() < newest && l.t.Context().Err() == nil {
@@ -254,6 +280,7 @@ func (l *life) ask(q scoring.Request) {
 		l.t.Fatalf("%s: %d %s", body, w.Code, w.Body)
 	}
 	l.asked[answer.ID] = q
+	l.heads[answer.ID] = l.newest
 }
 
 func text(q warehouse.MaybeQty) string {
@@ -266,14 +293,18 @@ func text(q warehouse.MaybeQty) string {
 // check replays history once for every evaluation and every ranking.
 func (l *life) check() {
 	h := readHistory(l.t, l.db)
+	learned := readLearned(l.t, l.db)
 	var todo []func()
-	trained := 0
+	trained, compared := 0, 0
 	err := l.db.Evaluations(l.t.Context(), func(e *store.Evaluation) error {
 		kept := *e
 		if len(e.Models) > 0 {
 			trained++
 		}
 		todo = append(todo, func() { h.compare(&kept, l.asked[kept.ID]) })
+		if kept.Watermark == l.heads[kept.ID] {
+			compared += learned.compare(&kept, l.asked[kept.ID])
+		}
 		return nil
 	})
 	if err != nil {
@@ -281,6 +312,9 @@ func (l *life) check() {
 	}
 	if len(todo) != len(l.asked) || trained < 100 {
 		l.t.Errorf("%d evaluations are stored of %d, %d with a model", len(todo), len(l.asked), trained)
+	}
+	if compared < 50 {
+		l.t.Errorf("%d answers were compared with what training reads", compared)
 	}
 	for _, id := range l.rankings {
 		todo = append(todo, func() { h.compareQueue(l.db, l.ranked[id]) })
