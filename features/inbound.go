@@ -2,6 +2,7 @@ package features
 
 import (
 	"container/heap"
+	"math"
 	"slices"
 	"sort"
 )
@@ -170,6 +171,14 @@ func (t *timers) schedule(l *line, at int64) {
 	if at != 0 {
 		heap.Push(t, timer{at, l})
 	}
+}
+
+// next is when a timer may fall due next; an entry gone stale counts too.
+func (t timers) next() int64 {
+	if len(t) == 0 {
+		return math.MaxInt64
+	}
+	return t[0].at
 }
 
 // due returns the next line whose timer falls before an instant, nil when

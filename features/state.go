@@ -100,6 +100,26 @@ func (s *State) Advance(asOf time.Time) error {
 	return nil
 }
 
+// AsOf returns the state as [State.Advance] to an instant would leave it, where
+// that is the passing of the clock and nothing else: no event waits to be
+// folded in before it, and nothing falls due. Otherwise it is false. What it
+// returns shares the memory of the state: it is for reading, until something is
+// added or the state advances.
+func (s *State) AsOf(asOf time.Time) (*State, bool) {
+	front := asOf.UnixMicro()
+	if front < s.front || len(s.waiting) > 0 && s.waiting[0].At < front {
+		return nil, false
+	}
+	for _, site := range s.sites {
+		if site != nil && site.timers.next() <= front {
+			return nil, false
+		}
+	}
+	view := *s
+	view.front = front
+	return &view, true
+}
+
 // Front returns the instant up to which events are folded in.
 func (s *State) Front() time.Time { return time.UnixMicro(s.front).UTC() }
 

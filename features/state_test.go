@@ -292,6 +292,46 @@ func replayReadsWhatServingReads(t *testing.T, rng *rand.Rand, late bool) {
 	}
 }
 
+// A state read ahead of its front is the state advanced to there, and reading it
+// changes nothing: not what a day's sums say, nor what comes later.
+func TestReadingAheadIsAdvancing(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 4))
+	events := randomEvents(rng, 600)
+	ahead, advanced := NewState(), NewState()
+	schemas := allSchemas(ahead.coder, encode(ahead.coder, events))
+	encode(advanced.coder, events) // so that both know the names
+	read := 0
+	for i, e := range shuffled(rng, events) {
+		ahead.Add(&e)
+		advanced.Add(&e)
+		if i%10 != 0 {
+			continue
+		}
+		step := advanced.Front().Add(time.Duration(rng.IntN(72)) * time.Hour)
+		if i == 0 {
+			step = events[0].OccurredAt
+		}
+		view, ok := ahead.AsOf(step)
+		if err := advanced.Advance(step); err != nil {
+			t.Fatal(err)
+		}
+		if ok {
+			read++
+			same(t, step.String(), nil, everything(t, advanced, schemas...), everything(t, view, schemas...))
+		}
+		if ok && rng.IntN(2) == 0 {
+			continue // what is added next was read past
+		}
+		if err := ahead.Advance(step); err != nil {
+			t.Fatal(err)
+		}
+		same(t, step.String(), nil, everything(t, advanced, schemas...), everything(t, ahead, schemas...))
+	}
+	if read < 5 {
+		t.Errorf("read ahead %d times only", read)
+	}
+}
+
 func TestAdvanceRefusesToGoBack(t *testing.T) {
 	s := NewState()
 	at := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)

@@ -96,6 +96,23 @@ func (e *Engine) advance(now time.Time) error {
 	return e.state.Advance(now)
 }
 
+// read takes the lock for reading, which the caller gives back, and returns the
+// state as of now, or as it stands where that is later. The state is moved, which
+// has to wait for all readers, only where time has brought something.
+func (e *Engine) read(now time.Time) (state *features.State, err error) {
+	e.mu.RLock()
+	if !now.After(e.state.Front()) {
+		return e.state, nil
+	}
+	if state, ok := e.state.AsOf(now); ok {
+		return state, nil
+	}
+	e.mu.RUnlock()
+	err = e.Advance(now)
+	e.mu.RLock()
+	return e.state, err
+}
+
 // Watermark is the last event that is folded in.
 func (e *Engine) Watermark() int64 {
 	e.mu.RLock()

@@ -178,13 +178,15 @@ func TestTheEngineIsSafeForConcurrentUse(t *testing.T) {
 			}
 		}
 	})
-	all.Go(func() {
-		for range 20 {
-			got, _ := e.Evaluate(req, now)
-			sound(t, &got)
-			e.Adopt(Variance, 9, model)
-		}
-	})
+	for asker := range 3 {
+		all.Go(func() {
+			for i := range 20 {
+				got, _ := e.Evaluate(req, now.Add(time.Duration(asker+i)*time.Minute))
+				sound(t, &got)
+				e.Adopt(Variance, 9, model)
+			}
+		})
+	}
 	all.Go(func() {
 		for range 5 {
 			if err := e.Positions("", now, func(c Candidate) bool { return c.Probability >= 0 }); err != nil {
@@ -195,6 +197,22 @@ func TestTheEngineIsSafeForConcurrentUse(t *testing.T) {
 	all.Wait()
 	if got := e.Versions(); got[3].Model != 9 {
 		t.Errorf("versions are %+v, want variance by model 9", got)
+	}
+}
+
+// While time brings nothing, requests are answered beside others that read: an
+// answer that waited for them would never come here.
+func TestRequestsAreAnsweredSideBySide(t *testing.T) {
+	events := world(t)
+	e := untrained(t, events)
+	if err := e.Advance(now.AddDate(1, 0, 0)); err != nil { // by then all is settled
+		t.Fatal(err)
+	}
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	later := now.AddDate(1, 0, 0).Add(time.Second)
+	if got, _ := e.Evaluate(loadOf(events), later); !got.AsOf.Equal(later) || got.Degraded != true {
+		t.Errorf("as of %s, degraded %t; asked at %s without a model", got.AsOf, got.Degraded, later)
 	}
 }
 

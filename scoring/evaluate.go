@@ -22,21 +22,18 @@ const topReasons = 3
 // later, and says up to which event it knows. A name never heard of is no
 // error: the answer says what is missing. Positions take [Variance] alone,
 // lines [Discrepancy] and [Late]; without a model for one of them the answer
-// is degraded to rates.
+// is degraded to rates. Requests are answered side by side.
 func (e *Engine) Evaluate(req Request, now time.Time) (Evaluation, int64) {
-	e.mu.Lock()
-	err := e.advance(now)
-	e.mu.Unlock()
-	e.mu.RLock()
+	state, err := e.read(now)
 	defer e.mu.RUnlock()
-	out := Evaluation{AsOf: e.state.Front(), Degraded: err != nil}
+	out := Evaluation{AsOf: state.Front(), Degraded: err != nil}
 	var losses [][]amount // by outcome and line
 	if req.Kind == StockPosition {
 		out.Models = e.versions(Variance, Size)
 		out.Schema = e.champions[Variance].hash
 		losses = make([][]amount, 1)
 		for i := range req.Lines {
-			line, loss := e.position(req.Site, &req.Lines[i])
+			line, loss := e.position(state, req.Site, &req.Lines[i])
 			out.Lines = append(out.Lines, line)
 			losses[0] = append(losses[0], loss)
 		}
@@ -45,7 +42,7 @@ func (e *Engine) Evaluate(req Request, now time.Time) (Evaluation, int64) {
 		out.Schema = e.champions[Discrepancy].hash
 		losses = make([][]amount, 2)
 		for _, q := range queries(&req) {
-			line, loss := e.line(&req, q, out.AsOf)
+			line, loss := e.line(state, &req, q)
 			out.Lines = append(out.Lines, line)
 			losses[0] = append(losses[0], loss)
 			losses[1] = append(losses[1], amount{})
@@ -60,14 +57,14 @@ func (e *Engine) Evaluate(req Request, now time.Time) (Evaluation, int64) {
 }
 
 // position evaluates one position.
-func (e *Engine) position(site warehouse.Site, l *LineRequest) (LineEvaluation, amount) {
+func (e *Engine) position(state *features.State, site warehouse.Site, l *LineRequest) (LineEvaluation, amount) {
 	s, size := e.champions[Variance], e.champions[Size]
 	p := warehouse.Position{Site: site, SKU: l.SKU, Location: l.Location}
-	vector, missing := e.state.Position(p, &s.Schema)
+	vector, missing := state.Position(p, &s.Schema)
 	r := s.read(vector)
 	sized := vector
 	if size.hash != s.hash {
-		sized, _ = e.state.Position(p, &size.Schema)
+		sized, _ = state.Position(p, &size.Schema)
 	}
 	units, probability := expectedUnits(size.Score(sized)), s.Score(vector)
 	loss := loss(units, r.cost(l.Cost, r.of("unit_cost"))).times(probability)
@@ -110,12 +107,12 @@ func queries(req *Request) []lineQuery {
 }
 
 // line evaluates one line of a load.
-func (e *Engine) line(req *Request, q lineQuery, asOf time.Time) (LineEvaluation, amount) {
+func (e *Engine) line(state *features.State, req *Request, q lineQuery) (LineEvaluation, amount) {
 	s, late := e.champions[Discrepancy], e.champions[Late]
-	vector, missing := e.state.Line(&q.LineQuery, &s.Schema)
+	vector, missing := state.Line(&q.LineQuery, &s.Schema)
 	lateVector := vector
 	if late.hash != s.hash {
-		lateVector, _ = e.state.Line(&q.LineQuery, &late.Schema)
+		lateVector, _ = state.Line(&q.LineQuery, &late.Schema)
 	}
 	r, l := s.read(vector), q.request
 	expected := math.Expm1(r.of("expected"))
@@ -135,7 +132,7 @@ func (e *Engine) line(req *Request, q lineQuery, asOf time.Time) (LineEvaluation
 
 	probability = late.Score(lateVector)
 	lateReasons := late.reasons(lateVector, 1)
-	if p, fact, ok := overdue(req, r, q.Arrived, asOf); ok {
+	if p, fact, ok := overdue(req, r, q.Arrived, state.Front()); ok {
 		probability, lateReasons = p, fact
 	}
 	lateness := Signal{Outcome: Late, Probability: probability, Level: level(probability, r.usual(Late))}
