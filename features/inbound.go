@@ -174,11 +174,11 @@ func (t *timers) schedule(l *line, at int64) {
 }
 
 // next is when a timer may fall due next; an entry gone stale counts too.
-func (t timers) next() int64 {
-	if len(t) == 0 {
+func (t *timers) next() int64 {
+	if len(*t) == 0 {
 		return math.MaxInt64
 	}
-	return t[0].at
+	return (*t)[0].at
 }
 
 // due returns the next line whose timer falls before an instant, nil when
