@@ -26,7 +26,7 @@ import (
 
 var (
 	dir    = flag.String("dir", ".data", "folder of the running demo")
-	calls  = flag.Int("calls", 2000, "calls of each kind")
+	calls  = flag.Int("calls", 2000, "calls of each kind, a tenth of them for 500 lines")
 	rounds = flag.Int("rounds", 3, "times that everything takes its turn")
 )
 
@@ -76,6 +76,10 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	many, err := d.load(ctx, 500)
+	if err != nil {
+		return err
+	}
 	began := time.Now()
 	if err := d.ask(ctx, one, "first"); err != nil {
 		return err
@@ -83,20 +87,22 @@ func run(ctx context.Context) error {
 	fmt.Printf("first call %.1f ms\n", time.Since(began).Seconds()*1000)
 	row := bytes.Repeat([]byte{7}, 2500)
 	kinds := []struct {
-		name string
-		do   func(context.Context, int) error
+		name  string
+		calls int
+		do    func(context.Context, int) error
 	}{
-		{"insert, durable", func(ctx context.Context, _ int) error {
+		{"insert, durable", *calls, func(ctx context.Context, _ int) error {
 			_, err := pool.Exec(ctx, `insert into bench_peer (body) values ($1)`, row)
 			return err
 		}},
-		{"risk,  1 line ", func(ctx context.Context, _ int) error { return d.ask(ctx, one, "") }},
-		{"risk, 40 lines", func(ctx context.Context, _ int) error { return d.ask(ctx, forty, "") }},
+		{"risk,   1 line ", *calls, func(ctx context.Context, _ int) error { return d.ask(ctx, one, "") }},
+		{"risk,  40 lines", *calls, func(ctx context.Context, _ int) error { return d.ask(ctx, forty, "") }},
+		{"risk, 500 lines", max(1, *calls/10), func(ctx context.Context, _ int) error { return d.ask(ctx, many, "") }},
 	}
 	for round := range *rounds {
-		for _, connections := range []int{1, 16} {
+		for _, connections := range []int{1, 8, 16} {
 			for _, k := range kinds {
-				took, err := measure(ctx, connections, *calls, k.do)
+				took, err := measure(ctx, connections, k.calls, k.do)
 				if err != nil {
 					return err
 				}
@@ -144,15 +150,15 @@ func (d *demo) load(ctx context.Context, lines int) ([]byte, error) {
 	if err := d.call(ctx, http.MethodGet, "/v1/count-queue?limit=200&site="+d.Sites[0], "", nil, &queue); err != nil {
 		return nil, err
 	}
-	if len(queue.Data) < lines {
-		return nil, fmt.Errorf("the queue of %s has %d rows", d.Sites[0], len(queue.Data))
+	if len(queue.Data) == 0 {
+		return nil, fmt.Errorf("the queue of %s is empty", d.Sites[0])
 	}
 	var b strings.Builder
 	for i := range lines {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, `{"line":"%d","sku":%q,"qty_asn":"12","unit_cost":{"amount":"4.10","currency":"USD"}}`, i+1, queue.Data[i].SKU)
+		fmt.Fprintf(&b, `{"line":"%d","sku":%q,"qty_asn":"12","unit_cost":{"amount":"4.10","currency":"USD"}}`, i+1, queue.Data[i%len(queue.Data)].SKU)
 	}
 	return fmt.Appendf(nil, `{"kind":"inbound_load","site":%q,"references":{"asn":"BENCH-%d"},"parties":{"supplier":"V20026"},"lines":[%s]}`, d.Sites[0], lines, b.String()), nil
 }
