@@ -41,7 +41,7 @@ type Settings struct {
 
 // DefaultSettings are good for short texts and 20 or more examples a label.
 func DefaultSettings() Settings {
-	return Settings{OutOfScope: "out_of_scope", Cost: 4, MinTexts: 2, Misspelt: 0.3, Precision: 0.95, Seed: 1, Threads: 1}
+	return Settings{OutOfScope: "out_of_scope", Cost: 2, MinTexts: 2, Misspelt: 0.3, Precision: 0.95, Seed: 1, Threads: 1}
 }
 
 // Limits of what a model may be, in training and in a file.
@@ -49,14 +49,17 @@ const (
 	maxLabels  = 2000
 	maxGrams   = 1 << 18 // of each block
 	maxWeights = 1 << 26 // features times labels
+	folds      = 10      // at most this many models are trained for calibration
 	heldOut    = 2000    // examples that calibration aims at
-	folds      = 10      // at most this many models are trained for it
+	fewHeldOut = 900     // examples that are enough where more would cost much
+	muchWork   = 700_000 // examples times labels of a large set
 )
 
 // Train learns a model. Progress, which may be nil, is told what begins.
 //
 // Probabilities and thresholds come from texts the scores were not trained on:
-// a tenth of the examples at a time is held out, until 2,000 or all have been.
+// a tenth of the examples at a time is held out, until 2,000 or all have been;
+// of large sets one tenth.
 func Train(ctx context.Context, examples []Example, s Settings, progress func(string)) (*Model, error) {
 	if progress == nil {
 		progress = func(string) {}
@@ -154,7 +157,11 @@ type heldOutRow struct {
 func (c *corpus) holdOut(ctx context.Context, progress func(string)) ([]heldOutRow, error) {
 	fold := c.foldsByLabel()
 	var held []heldOutRow
-	for f := 0; f < folds && len(held) < heldOut; f++ {
+	aim := heldOut
+	if len(c.texts)*len(c.names) > muchWork {
+		aim = fewHeldOut
+	}
+	for f := 0; f < folds && len(held) < aim; f++ {
 		progress(fmt.Sprintf("calibration: holding out part %d of %d", f+1, folds))
 		var rest, out []int
 		for i := range c.texts {
