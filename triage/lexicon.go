@@ -188,12 +188,18 @@ func (l *Lexicon) numbers(normalized string, words []string, hits []hit, each fu
 	}
 	for i := 1; i < len(all); i++ {
 		each("then " + compared(all[i].n, all[i-1].n))
+		if slices.ContainsFunc(words[all[i-1].at+1:all[i].at], func(w string) bool { return slices.Contains(contrasts, w) }) {
+			each("rather " + compared(all[i-1].n, all[i].n))
+		}
 		low, high := min(all[i].n, all[i-1].n), max(all[i].n, all[i-1].n)
 		if low > 0 && high > low && high%low == 0 && slices.Contains(packSizes, high/low) {
 			each("pack size apart")
 		}
 	}
 }
+
+// contrasts stand between what is and what should be: "19 instead of 20".
+var contrasts = strings.Fields("instead rather vs versus against not statt anstatt gegen vez lugar contra plaats ipv tegen zamiast lieu contre")
 
 var packSizes = []int{6, 8, 10, 12, 20, 24, 25, 36, 48, 50, 100, 144}
 
