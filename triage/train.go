@@ -20,7 +20,8 @@ type Settings struct {
 	// OutOfScope is the label of examples about none of the others; there may
 	// be none.
 	OutOfScope string
-	// Cost is the SVM's C: how much a wrong training example costs.
+	// Cost is the SVM's C: how much a wrong training example costs; 0 for what
+	// suits so many examples a label.
 	Cost float64
 	// MinTexts is how many examples must contain an n-gram that is to count.
 	MinTexts int
@@ -41,7 +42,7 @@ type Settings struct {
 
 // DefaultSettings are good for short texts and 20 or more examples a label.
 func DefaultSettings() Settings {
-	return Settings{OutOfScope: "out_of_scope", Cost: 2, MinTexts: 2, Misspelt: 0.3, Precision: 0.95, Seed: 1, Threads: 1}
+	return Settings{OutOfScope: "out_of_scope", MinTexts: 2, Misspelt: 0.3, Precision: 0.95, Seed: 1, Threads: 1}
 }
 
 // Limits of what a model may be, in training and in a file.
@@ -136,11 +137,23 @@ func (c *corpus) fit(ctx context.Context, rows []int) (*Model, error) {
 	vectors := make([]vector, len(texts))
 	parallel(c.settings.Threads, len(texts), func(i int) { vectors[i], _ = m.vocabulary.vector(texts[i]) })
 	var err error
-	m.linear, err = fitSVM(ctx, vectors, labels, len(m.vocabulary.grams), len(c.names), c.settings.Cost, c.settings.Seed, c.settings.Threads)
+	m.linear, err = fitSVM(ctx, vectors, labels, len(m.vocabulary.grams), len(c.names), c.cost(), c.settings.Seed, c.settings.Threads)
 	if err == nil {
 		m.linear.quantize()
 	}
 	return m, err
+}
+
+// cost is the wanted one. Where a label has very many examples their errors are
+// noise rather than hints: chosen on parts of the training files of public sets.
+func (c *corpus) cost() float64 {
+	switch {
+	case c.settings.Cost > 0:
+		return c.settings.Cost
+	case len(c.texts) > 1000*len(c.names):
+		return 0.5
+	}
+	return 2
 }
 
 // misspellStream keeps the random slips apart from the other random choices.
