@@ -15,23 +15,25 @@ type Judged struct {
 	Stray   float64
 	Abstain bool
 	Took    time.Duration
+	Signals []string // ids of the taxonomy's signals, if there is one
 }
 
 // Evaluation is how good a model is on examples it has not seen. Figures other
 // than OOS are over examples in scope.
 type Evaluation struct {
-	Examples     int                   `json:"examples"` // in scope
-	Accuracy     float64               `json:"accuracy"`
-	MacroF1      float64               `json:"macro_f1"`
-	ECE          float64               `json:"ece"` // 15 equal bins of the likeliest label's probability
-	PerClass     map[string]ClassScore `json:"per_class"`
-	CoverageAt   map[string]float64    `json:"coverage_at"` // largest share answered with this accuracy
-	Abstaining   Abstaining            `json:"abstaining"`
-	OOS          *OOSScore             `json:"oos,omitempty"`
-	LatencyUS    Latency               `json:"latency_us"`
-	TrainSeconds float64               `json:"train_seconds"`
-	Confusions   []Confusion           `json:"confusions"`
-	Risk         []RiskPoint           `json:"risk_coverage"`
+	Examples     int                    `json:"examples"` // in scope
+	Accuracy     float64                `json:"accuracy"`
+	MacroF1      float64                `json:"macro_f1"`
+	ECE          float64                `json:"ece"` // 15 equal bins of the likeliest label's probability
+	PerClass     map[string]ClassScore  `json:"per_class"`
+	CoverageAt   map[string]float64     `json:"coverage_at"` // largest share answered with this accuracy
+	Abstaining   Abstaining             `json:"abstaining"`
+	OOS          *OOSScore              `json:"oos,omitempty"`
+	Signals      map[string]SignalScore `json:"signals,omitempty"`
+	LatencyUS    Latency                `json:"latency_us"`
+	TrainSeconds float64                `json:"train_seconds"`
+	Confusions   []Confusion            `json:"confusions"`
+	Risk         []RiskPoint            `json:"risk_coverage"`
 }
 
 // ClassScore is precision, recall and their harmonic mean for one label.
@@ -46,6 +48,32 @@ type ClassScore struct {
 type Abstaining struct {
 	Coverage  float64 `json:"coverage"`  // share of examples in scope it answers
 	Precision float64 `json:"precision"` // share of those answers that are right
+}
+
+// SignalScore is how well a signal finds the tickets of its label, over all
+// examples.
+type SignalScore struct {
+	Examples int     `json:"examples"`
+	Recall   float64 `json:"recall"` // share of them with the signal or the label itself
+	Others   float64 `json:"others"` // share of all others that have the signal
+}
+
+// ScoreSignals adds how well the taxonomy's signals find their labels.
+func (e *Evaluation) ScoreSignals(t *Taxonomy, judged []Judged) {
+	e.Signals = map[string]SignalScore{}
+	for _, s := range t.Signals {
+		wanted, found, raised := 0, 0, 0
+		for _, j := range judged {
+			has := slices.Contains(j.Signals, s.ID)
+			if j.Want != s.Label {
+				raised += one(has)
+				continue
+			}
+			wanted++
+			found += one(has || j.Got == s.Label)
+		}
+		e.Signals[s.ID] = SignalScore{wanted, ratio(found, wanted), ratio(raised, len(judged)-wanted)}
+	}
 }
 
 // OOSScore says how well texts out of scope are told from those in scope.

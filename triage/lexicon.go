@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -126,7 +125,7 @@ type hit struct {
 
 // features calls each with what the lexicon sees in a normalised text.
 func (l *Lexicon) features(normalized string, each func(feature string)) {
-	words := plainWords(normalized)
+	words := plainWords(plainAmounts(normalized))
 	var hits []hit
 	l.book.find(words, func(id int32, at int) { hits = append(hits, hit{id, at}) })
 	slices.SortFunc(hits, func(a, b hit) int { return a.at - b.at })
@@ -174,32 +173,33 @@ func (l *Lexicon) numbers(normalized string, words []string, hits []hit, each fu
 			}
 		}
 	}
-	var all []int
+	all := countedIn(words)
 	should, is := -1, -1
-	for at, w := range words {
-		n, err := strconv.Atoi(w)
-		if err != nil || len(w) > 5 {
-			continue
-		}
-		all = append(all, n)
-		switch l.nearest(hits, at) {
+	for _, q := range all {
+		switch l.nearest(hits, q.at) {
 		case l.expected:
-			should = max(should, n)
+			should = max(should, q.n)
 		case l.found:
-			is = max(is, n)
+			is = max(is, q.n)
 		}
 	}
 	if should >= 0 && is >= 0 {
 		each("is " + compared(is, should))
 	}
 	for i := 1; i < len(all); i++ {
-		each("then " + compared(all[i], all[i-1]))
-		low, high := min(all[i], all[i-1]), max(all[i], all[i-1])
+		each("then " + compared(all[i].n, all[i-1].n))
+		if slices.ContainsFunc(words[all[i-1].at+1:all[i].at], func(w string) bool { return slices.Contains(contrasts, w) }) {
+			each("rather " + compared(all[i-1].n, all[i].n))
+		}
+		low, high := min(all[i].n, all[i-1].n), max(all[i].n, all[i-1].n)
 		if low > 0 && high > low && high%low == 0 && slices.Contains(packSizes, high/low) {
 			each("pack size apart")
 		}
 	}
 }
+
+// contrasts stand between what is and what should be: "19 instead of 20".
+var contrasts = strings.Fields("instead rather vs versus against not statt anstatt gegen vez lugar contra plaats ipv tegen zamiast lieu contre")
 
 var packSizes = []int{6, 8, 10, 12, 20, 24, 25, 36, 48, 50, 100, 144}
 

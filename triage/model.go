@@ -48,6 +48,16 @@ type Verdict struct {
 	Abstain bool
 }
 
+// chance is the probability of a label, 0 if it is not among the likeliest.
+func (v Verdict) chance(label string) float64 {
+	for _, c := range append([]Choice{v.Choice}, v.Alternatives...) {
+		if c.Label == label {
+			return c.P
+		}
+	}
+	return 0
+}
+
 const alternatives = 9
 
 // Classify gives the text's label. It never fails: about a text without any

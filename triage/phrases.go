@@ -12,6 +12,7 @@ import (
 type phraseBook struct {
 	whole map[string][]phrase // by their first word
 	stems map[string][]phrase // those whose first word ends in *
+	near  map[string][]string // long words and stems, by themselves less one letter
 }
 
 type phrase struct {
@@ -28,7 +29,7 @@ type phraseWord struct {
 const maxGap = 3
 
 func newPhraseBook() *phraseBook {
-	return &phraseBook{whole: map[string][]phrase{}, stems: map[string][]phrase{}}
+	return &phraseBook{whole: map[string][]phrase{}, stems: map[string][]phrase{}, near: map[string][]string{}}
 }
 
 // add adds a phrase; it reports false if a word of it says nothing.
@@ -57,13 +58,18 @@ func (b *phraseBook) add(id int32, text string) bool {
 	if words[0].open {
 		byFirst = b.stems
 	}
+	if first := words[0].text; len(first) >= misspeltLength && len(byFirst[first]) == 0 {
+		lessOne(first, func(short string) { b.near[short] = append(b.near[short], first) })
+	}
 	byFirst[words[0].text] = append(byFirst[words[0].text], phrase{id, words[1:]})
 	return true
 }
 
 // find calls each with the id of every phrase and the place of its first word.
 func (b *phraseBook) find(words []string, each func(id int32, at int)) {
+	known := false // whether a word is or begins as the first one of a phrase
 	try := func(phrases []phrase, at int) {
+		known = known || len(phrases) > 0
 		for _, p := range phrases {
 			if follows(p.rest, words[at+1:]) {
 				each(p.id, at)
@@ -71,9 +77,18 @@ func (b *phraseBook) find(words []string, each func(id int32, at int)) {
 		}
 	}
 	for at, w := range words {
+		known = false
 		try(b.whole[w], at)
 		for end := 1; end <= len(w); end++ {
 			try(b.stems[w[:end]], at)
+		}
+		if !known && len(w) >= misspeltLength-1 {
+			b.misspelt(w, func(meant string) {
+				if len(w) <= len(meant)+1 {
+					try(b.whole[meant], at)
+				}
+				try(b.stems[meant], at)
+			})
 		}
 		if len(w) < compoundLength {
 			continue
@@ -85,6 +100,51 @@ func (b *phraseBook) find(words []string, each func(id int32, at int)) {
 			}
 		}
 	}
+}
+
+// misspelt calls each with the long words and stems of the book that a word is
+// one slip away from: a letter left out, added, changed or swapped with the next.
+func (b *phraseBook) misspelt(w string, each func(meant string)) {
+	seen := map[string]bool{}
+	look := func(have string) {
+		candidates := func(short string) {
+			for _, meant := range b.near[short] {
+				if !seen[meant] && oneSlip(have, meant) {
+					seen[meant] = true
+					each(meant)
+				}
+			}
+		}
+		candidates(have)
+		lessOne(have, candidates)
+	}
+	look(w)
+	for end := misspeltLength - 1; end < len(w); end++ {
+		look(w[:end])
+	}
+}
+
+// misspeltLength is the least length of a word that may be misspelt.
+const misspeltLength = 8
+
+// lessOne calls each with a word without each of its letters.
+func lessOne(w string, each func(short string)) {
+	for i := range len(w) {
+		each(w[:i] + w[i+1:])
+	}
+}
+
+// oneSlip reports whether two words differ by one letter or by two swapped.
+func oneSlip(a, b string) bool {
+	start := 0
+	for start < len(a) && start < len(b) && a[start] == b[start] {
+		start++
+	}
+	a, b = a[start:], b[start:]
+	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return len(a) <= 1 && len(b) <= 1 || len(a) == 2 && len(b) == 2 && a[0] == b[1] && a[1] == b[0]
 }
 
 // Words of several in one, as German and Dutch make them, have at least

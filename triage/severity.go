@@ -57,6 +57,18 @@ func (t *Taxonomy) Route(label, text string, f Facts) Routing {
 	return r
 }
 
+// RouteVerdict decides from what a model says and the words of the text. A model
+// can only add here: a signal holds too when its label has the signal's chance.
+func (t *Taxonomy) RouteVerdict(v Verdict, text string, f Facts) Routing {
+	r := t.Route(t.Settle(v).Label, text, f)
+	for _, s := range t.Signals {
+		if s.Chance > 0 && v.chance(s.Label) >= s.Chance && !slices.Contains(r.Signals, s.ID) {
+			r.add(t, s)
+		}
+	}
+	return r
+}
+
 func (r *Routing) add(t *Taxonomy, s Signal) {
 	r.Signals = append(r.Signals, s.ID)
 	r.Severity = min(r.Severity, s.Severity)

@@ -73,6 +73,7 @@ type Signal struct {
 	Restricted bool
 	Words      []string // a word that ends in * stands for all that begin so, ".." for up to three words
 	Concepts   []string // what the default lexicon calls it; "a+b" for two that stand in one ticket
+	Chance     float64  // what a model must give the label for the signal to hold without a word; 0 for never
 
 	book *phraseBook
 }
@@ -235,6 +236,8 @@ func (s *Signal) prepare(labels map[string]bool) error {
 		return fmt.Errorf("label %q is not in the taxonomy", s.Label)
 	case s.Severity == 0:
 		return errors.New("severity is needed")
+	case s.Chance < 0 || s.Chance > 1:
+		return fmt.Errorf("chance is %v, want 0 to 1", s.Chance)
 	}
 	s.book = newPhraseBook()
 	for _, w := range s.Words {

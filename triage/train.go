@@ -20,7 +20,8 @@ type Settings struct {
 	// OutOfScope is the label of examples about none of the others; there may
 	// be none.
 	OutOfScope string
-	// Cost is the SVM's C: how much a wrong training example costs.
+	// Cost is the SVM's C: how much a wrong training example costs; 0 for what
+	// suits so many examples a label.
 	Cost float64
 	// MinTexts is how many examples must contain an n-gram that is to count.
 	MinTexts int
@@ -41,7 +42,7 @@ type Settings struct {
 
 // DefaultSettings are good for short texts and 20 or more examples a label.
 func DefaultSettings() Settings {
-	return Settings{OutOfScope: "out_of_scope", Cost: 4, MinTexts: 2, Misspelt: 0.3, Precision: 0.95, Seed: 1, Threads: 1}
+	return Settings{OutOfScope: "out_of_scope", MinTexts: 2, Misspelt: 0.3, Precision: 0.95, Seed: 1, Threads: 1}
 }
 
 // Limits of what a model may be, in training and in a file.
@@ -49,14 +50,17 @@ const (
 	maxLabels  = 2000
 	maxGrams   = 1 << 18 // of each block
 	maxWeights = 1 << 26 // features times labels
+	folds      = 10      // at most this many models are trained for calibration
 	heldOut    = 2000    // examples that calibration aims at
-	folds      = 10      // at most this many models are trained for it
+	fewHeldOut = 900     // examples that are enough where more would cost much
+	muchWork   = 700_000 // examples times labels of a large set
 )
 
 // Train learns a model. Progress, which may be nil, is told what begins.
 //
 // Probabilities and thresholds come from texts the scores were not trained on:
-// a tenth of the examples at a time is held out, until 2,000 or all have been.
+// a tenth of the examples at a time is held out, until 2,000 or all have been;
+// of large sets one tenth.
 func Train(ctx context.Context, examples []Example, s Settings, progress func(string)) (*Model, error) {
 	if progress == nil {
 		progress = func(string) {}
@@ -133,11 +137,23 @@ func (c *corpus) fit(ctx context.Context, rows []int) (*Model, error) {
 	vectors := make([]vector, len(texts))
 	parallel(c.settings.Threads, len(texts), func(i int) { vectors[i], _ = m.vocabulary.vector(texts[i]) })
 	var err error
-	m.linear, err = fitSVM(ctx, vectors, labels, len(m.vocabulary.grams), len(c.names), c.settings.Cost, c.settings.Seed, c.settings.Threads)
+	m.linear, err = fitSVM(ctx, vectors, labels, len(m.vocabulary.grams), len(c.names), c.cost(), c.settings.Seed, c.settings.Threads)
 	if err == nil {
 		m.linear.quantize()
 	}
 	return m, err
+}
+
+// cost is the wanted one. Where a label has very many examples their errors are
+// noise rather than hints: chosen on parts of the training files of public sets.
+func (c *corpus) cost() float64 {
+	switch {
+	case c.settings.Cost > 0:
+		return c.settings.Cost
+	case len(c.texts) > 1000*len(c.names):
+		return 0.5
+	}
+	return 2
 }
 
 // misspellStream keeps the random slips apart from the other random choices.
@@ -154,7 +170,11 @@ type heldOutRow struct {
 func (c *corpus) holdOut(ctx context.Context, progress func(string)) ([]heldOutRow, error) {
 	fold := c.foldsByLabel()
 	var held []heldOutRow
-	for f := 0; f < folds && len(held) < heldOut; f++ {
+	aim := heldOut
+	if len(c.texts)*len(c.names) > muchWork {
+		aim = fewHeldOut
+	}
+	for f := 0; f < folds && len(held) < aim; f++ {
 		progress(fmt.Sprintf("calibration: holding out part %d of %d", f+1, folds))
 		var rest, out []int
 		for i := range c.texts {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -40,7 +41,11 @@ func (c *triageEvalCmd) Run(k *kong.Context) error {
 	if outOfScope == "" {
 		outOfScope = m.OutOfScope
 	}
-	e := triage.Evaluate(judge(m, examples), outOfScope)
+	judged := judge(m, examples)
+	e := triage.Evaluate(judged, outOfScope)
+	if ofDefaultTaxonomy(m.Labels) {
+		e.ScoreSignals(triage.DefaultTaxonomy(), judged)
+	}
 	e.TrainSeconds = trainSeconds(c.Model)
 	if c.JSON != "" {
 		err := writeFile(c.JSON, func(w io.Writer) error {
@@ -110,14 +115,24 @@ func (c *triageEvalCmd) compare(w io.Writer, m *triage.Model, test []triage.Exam
 
 func share(hits int, of []triage.Example) float64 { return float64(hits) / float64(max(len(of), 1)) }
 
+// ofDefaultTaxonomy reports whether all labels are of the default taxonomy.
+func ofDefaultTaxonomy(labels []string) bool {
+	taxonomy := triage.DefaultTaxonomy()
+	return !slices.ContainsFunc(labels, func(l string) bool { _, ok := taxonomy.Label(l); return !ok })
+}
+
 // judge classifies each example once and takes the time.
 func judge(m *triage.Model, examples []triage.Example) []triage.Judged {
+	ours := ofDefaultTaxonomy(m.Labels)
 	judged := make([]triage.Judged, len(examples))
 	for i, e := range examples {
 		started := time.Now()
 		v := m.Classify(e.Text)
 		judged[i] = triage.Judged{
 			Want: e.Label, Got: v.Label, P: v.P, Stray: v.Stray, Abstain: v.Abstain, Took: time.Since(started),
+		}
+		if ours {
+			judged[i].Signals = triage.DefaultTaxonomy().RouteVerdict(v, e.Text, triage.Facts{}).Signals
 		}
 	}
 	return judged
@@ -139,6 +154,10 @@ accuracy %.4f  macro-F1 %.4f  ECE %.4f
 share answered with 95 %% right: %.3f, with 98 %% right: %.3f
 with the model's own thresholds: %.3f answered, %.4f of them right
 `, e.Examples, e.Accuracy, e.MacroF1, e.ECE, e.CoverageAt["0.95"], e.CoverageAt["0.98"], e.Abstaining.Coverage, e.Abstaining.Precision)
+	for _, id := range slices.Sorted(maps.Keys(e.Signals)) {
+		s := e.Signals[id]
+		fmt.Fprintf(w, "signal %s: %.4f of %d found, raised on %.4f of the others\n", id, s.Recall, s.Examples, s.Others)
+	}
 	if e.OOS != nil {
 		fmt.Fprintf(w, "%d out of scope: AUROC %.4f, %.3f noticed when 5 %% in scope are rejected, %.3f with the model's own thresholds\n",
 			e.OOS.Examples, e.OOS.AUROC, e.OOS.RecallAt5PctRejected, e.OOS.Recall)

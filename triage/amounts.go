@@ -1,0 +1,97 @@
+package triage
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// What looks like a number and is no quantity, and how quantities are written.
+var (
+	clockWritten    = regexp.MustCompile(`\b(?:[01]?\d|2[0-3])[:h][0-5]\d\b`)
+	dateWritten     = regexp.MustCompile(`\b\d{4}-\d\d-\d\d\b|\b\d{1,2}[./]\d{1,2}[./](?:\d{2,4})?\b|\b(?:0?[1-9]|1[0-2])[/-]20[2-4]\d\b`)
+	placeWritten    = regexp.MustCompile(`\b[a-z]{1,2}\d?-\d{1,3}(?:-[a-z\d]{1,3}){0,3}\b`)
+	thousandWritten = regexp.MustCompile(`\b(\d{1,3})[.,'](\d{3})\b`)
+	fractionWritten = regexp.MustCompile(`\b(\d+)[.,]\d{1,2}\b`)
+)
+
+// plainAmounts writes a normalised text so that each quantity is one word of
+// digits: thousands without marks, no fractions, no clocks, dates and places.
+func plainAmounts(normalized string) string {
+	if !strings.ContainsAny(normalized, "0123456789") {
+		return normalized
+	}
+	text := clockWritten.ReplaceAllString(normalized, " clock ")
+	text = dateWritten.ReplaceAllString(text, " date ")
+	text = placeWritten.ReplaceAllString(text, " bin ")
+	text = thousandWritten.ReplaceAllString(text, "$1$2")
+	return fractionWritten.ReplaceAllString(text, "$1")
+}
+
+// numerals are numbers as words, without accents.
+var numerals = numbered(
+	"zero null cero nul",
+	"eins een jeden une",
+	"two zwei dos twee dwa dwie deux",
+	"three drei tres drie trzy trois",
+	"four vier cuatro cztery quatre",
+	"five funf cinco vijf piec cinq",
+	"six sechs seis zes szesc",
+	"seven sieben siete zeven siedem sept",
+	"eight acht ocho osiem huit",
+	"nine neun nueve negen dziewiec neuf",
+	"ten zehn diez tien dziesiec dix",
+	"eleven elf once jedenascie onze",
+	"twelve zwolf doce twaalf dwanascie douze dozen dutzend docena dozijn tuzin",
+	"thirteen", "fourteen", "fifteen funfzehn quince", "sixteen", "seventeen", "eighteen", "nineteen",
+	"twenty zwanzig veinte twintig dwadziescia vingt",
+)
+
+func numbered(words ...string) map[string]int {
+	out := map[string]int{}
+	for n, all := range words {
+		for w := range strings.FieldsSeq(all) {
+			out[w] = n
+		}
+	}
+	return out
+}
+
+// Words after which a number says which one, and those after which only a long
+// number does: "door 4" and "PO 81177", but "PO 40" may be a quantity.
+var (
+	namesOne = strings.Fields(`line lines door dock dk aisle lane wave level zone bay station stn store shop site trailer pallet row rack slot
+		position pos printer pack bench shift warehouse whse tor gang platz ebene filiale zeile puerta pasillo linea tienda nivel anden deur
+		gangpad regel winkel niveau brama bramie linia sklep poziom porte quai allee ligne magasin`)
+	namesLong = strings.Fields(`po order orders asn sku item article art lot batch serial rma dn grn so wo ref no nr number delivery invoice ean
+		artikel bestellung auftrag lieferschein charge pedido orden oc articulo lote factura bestelling zamowienie zlecenie index partia faktura
+		commande reference cde bon facture`)
+)
+
+const shortestName = 1000
+
+// amount is a number of a text, and the word it is.
+type amount struct{ n, at int }
+
+// countedIn are the numbers among the words that do not name something.
+func countedIn(words []string) []amount {
+	var out []amount
+	for at, w := range words {
+		n, err := strconv.Atoi(w)
+		if err != nil {
+			var ok bool
+			if n, ok = numerals[w]; !ok {
+				continue
+			}
+		}
+		if len(w) > 1 && w[0] == '0' || n > 99_999 {
+			continue
+		}
+		if at > 0 && (slices.Contains(namesOne, words[at-1]) || n >= shortestName && slices.Contains(namesLong, words[at-1])) {
+			continue
+		}
+		out = append(out, amount{n, at})
+	}
+	return out
+}
