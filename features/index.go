@@ -3,16 +3,16 @@ package features
 import "math/bits"
 
 // An index is a hash table with open addressing from SKU and location to the
-// number of a position. It holds the hash beside the number; whether it is the
-// same position, not only the same hash, is for the caller to compare.
+// number of a position. The names lie beside the number, so that a look-up
+// reads no position.
 type index struct {
 	slots []slot // a power of two of them, none at first
 	used  int
 }
 
 type slot struct {
-	hash   uint32
-	number uint32 // of the position plus one; 0 in a free slot
+	sku, location uint32
+	number        uint32 // of the position plus one; 0 in a free slot
 }
 
 func hash(sku, location uint32) uint32 {
@@ -20,11 +20,30 @@ func hash(sku, location uint32) uint32 {
 	return uint32(high ^ low)
 }
 
-// add takes in the number of a position that is not in the index yet.
-func (x *index) add(hash, number uint32) {
+// find returns the number of a position, if it is in the index.
+func (x *index) find(sku, location uint32) (number uint32, ok bool) {
+	if len(x.slots) == 0 {
+		return 0, false
+	}
+	s := &x.slots[x.seek(sku, location)]
+	return s.number - 1, s.number != 0
+}
+
+// seek returns the slot of a position, or the free one where it would be.
+func (x *index) seek(sku, location uint32) uint32 {
+	mask := uint32(len(x.slots) - 1)
+	i := hash(sku, location) & mask
+	for s := &x.slots[i]; s.number != 0 && (s.sku != sku || s.location != location); s = &x.slots[i] {
+		i = (i + 1) & mask
+	}
+	return i
+}
+
+// add takes in a position that is not in the index yet.
+func (x *index) add(sku, location, number uint32) {
 	x.grow()
 	x.used++
-	x.place(slot{hash, number + 1})
+	x.slots[x.seek(sku, location)] = slot{sku, location, number + 1}
 }
 
 // grow makes room for one more.
@@ -36,16 +55,7 @@ func (x *index) grow() {
 	x.slots = make([]slot, max(16, 2*len(old)))
 	for _, s := range old {
 		if s.number != 0 {
-			x.place(s)
+			x.slots[x.seek(s.sku, s.location)] = s
 		}
 	}
-}
-
-func (x *index) place(s slot) {
-	mask := uint32(len(x.slots) - 1)
-	i := s.hash & mask
-	for x.slots[i].number != 0 {
-		i = (i + 1) & mask
-	}
-	x.slots[i] = s
 }

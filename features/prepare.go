@@ -75,8 +75,13 @@ func (share *share) inOrderOfKnowing(facts []Fact) {
 
 // An expectation is how long the lists of a site will be.
 type expectation struct {
-	words, counts []uint32   // by position
-	days          []dayCount // of the tallies, by item
+	lists []expected // by position
+	days  []dayCount // of the tallies, by item
+}
+
+type expected struct {
+	words, counts uint32
+	item          uint32 // of the position, so that the position is read once
 }
 
 // add takes in what a fact will add to lists.
@@ -84,37 +89,44 @@ func (e *expectation) add(site *site, f *Fact, t touch) {
 	if t.a == 0 {
 		return
 	}
-	e.words = reach(e.words, max(t.a, t.b))
+	e.lists = reach(e.lists, max(t.a, t.b))
 	words := f.words()
-	e.words[t.a-1] += words
 	if t.b != 0 {
-		e.words[t.b-1] += words
+		e.at(site, t.b).words += words
 	}
+	lists := e.at(site, t.a)
+	lists.words += words
 	switch f.Kind {
 	case kindCount:
-		e.counts = reach(e.counts, t.a)
-		e.counts[t.a-1]++
+		lists.counts++
 		fallthrough
 	case kindPickException, kindAdjustment:
-		item := site.positions.at(t.a - 1).item
-		e.days = reach(e.days, item+1)
-		e.days[item].add(dayOf(f.At))
+		e.days = reach(e.days, lists.item+1)
+		e.days[lists.item].add(dayOf(f.At))
 	default:
 	}
+}
+
+// at returns what is expected of the position that a touch names.
+func (e *expectation) at(site *site, touched uint32) *expected {
+	lists := &e.lists[touched-1]
+	if lists.words == 0 {
+		lists.item = site.positions.at(touched - 1).item
+	}
+	return lists
 }
 
 // makeRoom makes the lists that are still empty.
 func (e *expectation) makeRoom(site *site) {
 	var logs slab[record]
-	for i, n := range e.words {
-		if p := site.positions.at(uint32(i)); p.log == nil {
-			p.log = logs.list(n)
-		}
-	}
 	var outcomes slab[count]
-	for i, n := range e.counts {
-		if p := site.positions.at(uint32(i)); p.counts == nil {
-			p.counts = outcomes.list(n)
+	for i, n := range e.lists {
+		p := site.positions.at(uint32(i))
+		if p.log == nil {
+			p.log = logs.list(n.words)
+		}
+		if p.counts == nil {
+			p.counts = outcomes.list(n.counts)
 		}
 	}
 	var tiles slab[tile]

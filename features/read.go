@@ -31,7 +31,7 @@ func (s *State) Position(p warehouse.Position, schema *Schema) (vector []float32
 	var pos *position
 	if home != nil {
 		var number uint32
-		if number, found = home.find(sku, location); found {
+		if number, found = home.index.find(sku, location); found {
 			pos = home.positions.at(number)
 		}
 	}

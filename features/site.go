@@ -105,31 +105,13 @@ func newSite(id uint32) *site {
 
 // position returns the number of a position, making it when it is new.
 func (s *site) position(c *Coder, sku, location uint32) uint32 {
-	if i, ok := s.find(sku, location); ok {
+	if i, ok := s.index.find(sku, location); ok {
 		return i
 	}
 	p, i := s.positions.add()
 	*p = position{sku: sku, location: location, item: s.item(sku), zone: s.zone(c.zoneOf[location])}
-	s.index.add(hash(sku, location), i)
+	s.index.add(sku, location, i)
 	return i
-}
-
-// find returns the number of a position, if the site has it.
-func (s *site) find(sku, location uint32) (number uint32, ok bool) {
-	slots := s.index.slots
-	if len(slots) == 0 {
-		return 0, false
-	}
-	h, mask := hash(sku, location), uint32(len(slots)-1)
-	for i := h & mask; slots[i].number != 0; i = (i + 1) & mask {
-		if slots[i].hash != h {
-			continue
-		}
-		if p := s.positions.at(slots[i].number - 1); p.sku == sku && p.location == location {
-			return slots[i].number - 1, true
-		}
-	}
-	return 0, false
 }
 
 func (s *site) item(sku uint32) uint32 {

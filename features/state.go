@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"tallyman/warehouse"
@@ -19,6 +20,7 @@ type State struct {
 	front   int64 // events before it are folded in; later ones wait
 	waiting waiting
 	intake  int64
+	warmed  int64 // of what was read ahead, so that reading is not left out
 }
 
 // network holds the tallies that sites share, by scope and number.
@@ -136,8 +138,11 @@ func (s *State) site(id uint32) *site {
 
 // settle moves a site's credits into the network.
 func (s *State) settle(site *site) {
-	for _, c := range site.outbox {
-		s.network[c.scope].reach(c.id).on(c.day).addAll(&c.sums)
+	for credits := range slices.Chunk(site.outbox, block) {
+		s.warmed += s.network.warm(credits)
+		for _, c := range credits {
+			s.network[c.scope].reach(c.id).on(c.day).addAll(&c.sums)
+		}
 	}
 	site.outbox = site.outbox[:0]
 }

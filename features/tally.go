@@ -67,8 +67,13 @@ func (t *tally) on(day int32) *sums {
 	if past := t.past.Load(); past != nil && day < past.today {
 		t.past.Store(nil)
 	}
-	if last := len(t.tiles) - 1; last >= 0 && t.tiles[last].day == day {
-		return &t.tiles[last].sum
+	n := len(t.tiles)
+	if n > 0 && t.tiles[n-1].day == day {
+		return &t.tiles[n-1].sum
+	}
+	if n == 0 || t.tiles[n-1].day < day {
+		t.tiles = append(roomFor(1, t.tiles), tile{day: day})
+		return &t.tiles[n].sum
 	}
 	i, found := slices.BinarySearchFunc(t.tiles, day, func(x tile, day int32) int { return cmp.Compare(x.day, day) })
 	if !found {

@@ -67,6 +67,20 @@ func (w *warmer) warm(s *State, site *site, all []Fact, facts []int32, touches [
 	}
 }
 
+// warm reads the tallies that credits go to, all before their newest tiles.
+func (n *network) warm(credits []credit) (sum int64) {
+	var tallies [block]*tally
+	for i, c := range credits {
+		tallies[i] = n.of(c.scope, c.id)
+	}
+	for _, t := range tallies[:len(credits)] {
+		if t != nil {
+			sum += int64(t.tiles[len(t.tiles)-1].day)
+		}
+	}
+	return sum
+}
+
 // places returns the locations whose stock a fact touches, 0 for none.
 func (f *Fact) places() (a, b uint32) {
 	switch f.Kind {

@@ -23,7 +23,7 @@ const sampledRows = 1 << 18
 
 // newBinned finds the bins of every column and stores every row in them.
 func newBinned(d Dataset, bins int, team *crew) *binned {
-	missing := missingColumns(d.X)
+	missing := missingColumns(d.X, team)
 	features := make([]featureBins, d.X.Cols)
 	scratch := make([]columnSample, team.size)
 	team.run(d.X.Cols, func(worker, c int) {
@@ -46,13 +46,26 @@ func newBinned(d Dataset, bins int, team *crew) *binned {
 	return b
 }
 
-func missingColumns(x Matrix) []bool {
-	missing := make([]bool, x.Cols)
-	for r := range x.Rows {
-		for c, v := range x.Row(r) {
-			if v != v { // NaN
-				missing[c] = true
+// missingColumns says which columns have a missing value in some row.
+func missingColumns(x Matrix, team *crew) []bool {
+	const block = 1 << 13
+	seen := make([][]bool, team.size)
+	for worker := range seen {
+		seen[worker] = make([]bool, x.Cols)
+	}
+	team.run((x.Rows+block-1)/block, func(worker, i int) {
+		for r := i * block; r < min((i+1)*block, x.Rows); r++ {
+			for c, v := range x.Row(r) {
+				if v != v { // NaN
+					seen[worker][c] = true
+				}
 			}
+		}
+	})
+	missing := seen[0]
+	for _, more := range seen[1:] {
+		for c := range missing {
+			missing[c] = missing[c] || more[c]
 		}
 	}
 	return missing

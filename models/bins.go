@@ -92,11 +92,12 @@ func (s *binSearch) numeric(v float32) int {
 	if v != v { // NaN
 		return s.missing
 	}
-	key, bin := orderedBits(v), 0
+	key, bin := uint64(orderedBits(v)), 0
 	for step := s.step; step > 0; step >>= 1 {
-		if s.keys[(bin+step-1)&(maxCodes-1)] <= key {
-			bin += step
-		}
+		// A branch would be guessed wrong half of the time: borrow is 1 if the
+		// key is below the edge.
+		borrow := (key - uint64(s.keys[(bin+step-1)&(maxCodes-1)])) >> 63
+		bin += step & (int(borrow) - 1)
 	}
 	return bin
 }

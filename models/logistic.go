@@ -17,10 +17,16 @@ const expSteps = 64
 // conversions keep products from being fused with sums, so that every build
 // gives the same bits.
 func logistic(p []float64, m []float32) {
-	const steps, unit = expSteps / math.Ln2, math.Ln2 / expSteps
+	const steps, unit, limit = expSteps / math.Ln2, math.Ln2 / expSteps, 700
 	p = p[:len(m)]
 	for i, margin := range m {
-		t := -float64(max(min(margin, 700), -700)) * steps
+		m := float64(margin)
+		if m > limit { // max and min would ask for NaN, too
+			m = limit
+		} else if m < -limit {
+			m = -limit
+		}
+		t := -m * steps
 		k := roundToInt(t)
 		x := (t - float64(k)) * unit
 		series := 1 + float64(x*(1+float64(x*(0.5+float64(x*(1.0/6))))))

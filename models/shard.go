@@ -1,14 +1,15 @@
 package models
 
-// Rows are worked on shard by shard: a run of rows whose bins and gradients
-// fit the second-level cache of a core. Whatever a level of the tree needs of
+// Rows are worked on shard by shard: a run of rows of which the gradients, eight
+// columns of bins and the histograms of a level of those columns fit the
+// second-level cache of a core together. Whatever a level of the tree needs of
 // a shard is done in one visit, so that main memory is read as a stream; to
 // follow a node's rows across the whole table instead waits for memory at
 // nearly every row.
 
 const (
-	shardBytes   = 1 << 19
-	maxShardRows = 1 << 14
+	shardBytes   = 1 << 20
+	maxShardRows = 1 << 15
 	minShardRows = 1 << 8
 )
 

@@ -22,6 +22,12 @@ peer() { # table
 ours() { # table threads
   "$dir/fit" -dir "$dir" -name "$1" -threads "$2" >> fit.jsonl
 }
+pair() { # table: two fits of one thread side by side, which tells what a second core of this machine is worth
+  "$dir/fit" -dir "$dir" -name "$1" -threads 1 > "$dir/beside" &
+  "$dir/fit" -dir "$dir" -name "$1" -threads 1 > "$dir/aside"
+  wait
+  sed 's/"threads":1/"threads":"pair"/' "$dir/beside" "$dir/aside" >> fit.jsonl
+}
 
 for round in $(seq "$rounds"); do
   for table in synthetic backorders.1; do
@@ -30,6 +36,7 @@ for round in $(seq "$rounds"); do
     peer "$table"
     ours "$table" 1
     ours "$table" 2
+    pair "$table"
   done
 done
 for table in synthetic200k backorders adult credit_default higgs7k; do

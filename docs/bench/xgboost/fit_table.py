@@ -17,14 +17,16 @@ def least(table, threads, learner, field):
     return min(r[field] for r in costs[table, threads, learner])
 
 
-print("| table | rounds | XGBoost CPU s | Tallyman CPU s | ratio | XGBoost MB | Tallyman MB | ratio | Tallyman wall s, 1 and 2 threads | speed-up |")
-print("|---|---|---|---|---|---|---|---|---|---|")
+print("| table | rounds | XGBoost CPU s | Tallyman CPU s | ratio | XGBoost MB | Tallyman MB | ratio | Tallyman wall s, 1 and 2 threads | speed-up | two fits side by side |")
+print("|---|---|---|---|---|---|---|---|---|---|---|")
 for table in sorted({t for t, threads, _ in costs if threads == 2}):
     ours, peer = (least(table, 1, n, "cpu_s") for n in ("tallyman", "xgboost"))
     mb, peer_mb = (least(table, 1, n, "peak_mb") for n in ("tallyman", "xgboost"))
-    one, two = (least(table, n, "tallyman", "wall_s") for n in (1, 2))
+    one, two, pair = (least(table, n, "tallyman", "wall_s") for n in (1, 2, "pair"))
     print(f"| {table} | {len(costs[table, 1, 'tallyman'])} | {peer:.2f} | {ours:.2f} | **{ours / peer:.2f}** "
-          f"| {peer_mb:.0f} | {mb:.0f} | **{mb / peer_mb:.2f}** | {one:.2f} / {two:.2f} | **{one / two:.2f}** |")
+          f"| {peer_mb:.0f} | {mb:.0f} | **{mb / peer_mb:.2f}** | {one:.2f} / {two:.2f} | **{one / two:.2f}** | {2 * one / pair:.2f} |")
+print("\nThe speed-up is by wall time. Two fits of one thread each, side by side, share nothing but the machine: what"
+      "\nthey get done more than one alone is the speed-up that a second core here can give at most.")
 
 print("\n| table | AUC XGBoost | AUC Tallyman | difference | average precision | log loss XGBoost | Tallyman | difference |")
 print("|---|---|---|---|---|---|---|---|")
