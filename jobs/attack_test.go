@@ -73,13 +73,13 @@ func attackCareless(w *world) {
 	if err != nil || len(letters) != 1 || letters[0].State != guardrails.Uncertain {
 		w.Errorf("nobody is told: %+v, %v", letters, err)
 	}
-	if err := w.db.ReportByHand(w.Context(), s.ID, store.By{Machine: "llm"}, true, "sure"); codeOf(err) != guardrails.CodeInactive {
+	if err := w.db.ReportByHand(w.Context(), s.ID, store.By{Machine: "llm"}, store.Word{Done: true, Reason: "sure"}); codeOf(err) != guardrails.CodeInactive {
 		w.Errorf("a machine said what became of it: %v", err)
 	}
-	if err := w.db.ReportByHand(w.Context(), s.ID, w.person("visitor"), true, "sure"); codeOf(err) != guardrails.CodeRoleMissing {
+	if err := w.db.ReportByHand(w.Context(), s.ID, w.person("visitor"), store.Word{Done: true, Reason: "sure"}); codeOf(err) != guardrails.CodeRoleMissing {
 		w.Errorf("anybody said what became of it: %v", err)
 	}
-	if err := w.db.ReportByHand(w.Context(), s.ID, w.person(s.Requirement.Slots[0].Role), true, "seen in the ERP"); err != nil {
+	if err := w.db.ReportByHand(w.Context(), s.ID, w.person(s.Requirement.Slots[0].Role), store.Word{Done: true, Reason: "seen in the ERP"}); err != nil {
 		w.Error(err)
 	}
 	w.ends(s, guardrails.Succeeded, 1)

@@ -53,7 +53,7 @@ func tend(ctx context.Context, db *store.DB, log *slog.Logger) {
 			what string
 			do   func(context.Context) (int, error)
 		}{
-			{"executions put right", db.ReconcileExecutions}, {"steps expired", db.ExpireDue}, {"steps escalated", db.EscalateDue},
+			{"executions put right", db.ReconcileExecutions}, {"steps that people carried out", db.SettleSeen}, {"steps expired", db.ExpireDue}, {"steps escalated", db.EscalateDue},
 		} {
 			n, err := upkeep.do(ctx)
 			if err != nil && ctx.Err() == nil {
