@@ -26,12 +26,16 @@ func Rank(ctx context.Context, db *store.DB, engine *scoring.Engine, site wareho
 	if err != nil {
 		return err
 	}
+	asked, err := db.AskedCounts(ctx, site)
+	if err != nil {
+		return err
+	}
 	var candidates []counting.Candidate
 	err = engine.Positions(site, now, func(c scoring.Candidate) bool {
 		if c.Cost.Known() {
 			c.Cost.Currency = currency
 		}
-		if candidate := counting.Candidate(c); candidate.Countable() {
+		if candidate := counting.Candidate(c); candidate.Countable() && !asked.Rests(c.Position, c.LastCount) {
 			candidates = append(candidates, candidate)
 		}
 		return ctx.Err() == nil
