@@ -103,7 +103,7 @@ func Work(ctx context.Context, db *store.DB, engine *scoring.Engine, clock func(
 	river.AddWorker(workers, &rankWorker{db: db, engine: engine, clock: clock})
 	client, err := startRiver(ctx, db, &river.Config{
 		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 2}},
-		Workers: workers, Logger: log,
+		Workers: workers, Logger: log, SoftStopTimeout: 5 * time.Second,
 	}, log)
 	if err != nil {
 		return err
