@@ -1,9 +1,11 @@
 package jobs
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -25,6 +27,7 @@ func TestAttack(t *testing.T) {
 	}{
 		{"18 the target applies, then times out", attackTimeout, nil},
 		{"19 a target that repeats what it is sent answers 500 after applying", attackCareless, []option{careless}},
+		{"19 a target that repeats what it is sent applies late", attackLate, []option{func(t *store.Target) { t.Idempotent = false }}},
 		{"21 the job is run again after success", attackRerun, nil},
 		{"22 the job is lost", attackLostJob, nil},
 		{"23 two workers hold one execution", attackTwoWorkers, nil},
@@ -82,6 +85,32 @@ func attackCareless(w *world) {
 	if err := w.db.ReportByHand(w.Context(), s.ID, w.person(s.Requirement.Slots[0].Role), store.Word{Done: true, Reason: "seen in the ERP"}); err != nil {
 		w.Error(err)
 	}
+	w.ends(s, guardrails.Succeeded, 1)
+}
+
+func attackLate(w *world) {
+	w.fail("timeout:x1")
+	s := w.approve(w.propose(count("S")))
+	w.run(s, 3)
+	w.ends(s, guardrails.Unknown, 0) // it said that it had not applied it, and was still at work
+	e, err := w.db.Executions(w.Context(), s.ID)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.receiver.Secrets = nil
+	late := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(e[0].Body))
+	late.Header.Set(webhook.HeaderKey, e[0].Key)
+	w.receiver.ServeHTTP(httptest.NewRecorder(), late)
+	w.run(s, 1)
+	w.ends(s, guardrails.Succeeded, 1)
+
+	w.fail("timeout:x1")
+	s = w.approve(w.propose(count("T")))
+	w.run(s, 2)
+	w.exec(`set session_replication_role = replica`)
+	w.exec(`update execution_attempt set sent_at = sent_at - interval '6 minutes'`)
+	w.exec(`set session_replication_role = origin`)
+	w.run(s, 2)
 	w.ends(s, guardrails.Succeeded, 1)
 }
 

@@ -136,9 +136,9 @@ func (w *sender) attempt(ctx context.Context, id guardrails.StepID) (webhook.Out
 		answer = w.out.Deliver(ctx, m, w.clock())
 		r = reportOf(&answer)
 	}
-	r.Spread = rand.Float64() //nolint:gosec // it spreads load
+	r.Spread = rand.Float64()        //nolint:gosec // it spreads load
 	ctx = context.WithoutCancel(ctx) // what came of it is written down, whatever ends
-	if r, err = w.db.AmbiguityOf(ctx, e.Target, r); err != nil {
+	if r, err = w.db.AmbiguityOf(ctx, &e, r); err != nil {
 		return answer.Outcome, err
 	}
 	w.log.Info("operation", slog.String("step", string(e.Step)), slog.Int("operation", e.Operation), slog.String("target", e.Target),

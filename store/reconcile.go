@@ -38,7 +38,7 @@ func (db *DB) ReconcileExecutions(ctx context.Context) (int, error) {
 		if e.Target == guardrails.TargetInternal {
 			r.Outcome = ReportRetry
 		}
-		if r, err = db.AmbiguityOf(ctx, e.Target, r); err != nil {
+		if r, err = db.AmbiguityOf(ctx, &e, r); err != nil {
 			return 0, err
 		}
 		if err := db.SettleExecution(ctx, e, r, "reconciler"); err != nil && !errors.Is(err, ErrFenced) {
@@ -49,19 +49,41 @@ func (db *DB) ReconcileExecutions(ctx context.Context) (int, error) {
 	return len(abandoned) + woken, err
 }
 
+// applyFor is how long a target that does not apply a key once may still be at work
+// on what it did not answer. Until then its "not applied" is no reason to send again.
+const applyFor = 5 * time.Minute
+
 // AmbiguityOf turns a report that nobody can make sure of into another attempt,
-// where the target applies a key once and cannot be asked.
-func (db *DB) AmbiguityOf(ctx context.Context, target string, r Report) (Report, error) {
-	if r.Outcome != ReportUnknown {
+// where the target applies a key once and cannot be asked; and one that an operation
+// was never applied into an unknown one, where the target would apply it twice and
+// may still be at work on it.
+func (db *DB) AmbiguityOf(ctx context.Context, e *Execution, r Report) (Report, error) {
+	if r.Outcome != ReportUnknown && r.Outcome != ReportAbsent {
 		return r, nil
 	}
-	var again bool
-	err := db.pool.QueryRow(ctx, `select idempotent and query_url is null from target where name = $1`, target).Scan(&again)
+	var again, early bool
+	err := db.pool.QueryRow(ctx, `
+		select idempotent and query_url is null, not idempotent and exists (
+			select from execution_attempt
+			where execution_id = $2 and outcome = 'unknown' and sent_at > clock_timestamp() - $3::interval
+				and claim_epoch = (
+					select min(a.claim_epoch)
+					from execution_attempt a
+					where a.execution_id = $2 and a.outcome = 'unknown' and a.claim_epoch > coalesce((
+						select max(b.claim_epoch)
+						from execution_attempt b
+						where b.execution_id = $2 and b.outcome <> 'unknown'), 0)))
+		from target
+		where name = $1`, e.Target, e.ID, applyFor).Scan(&again, &early)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return r, fmt.Errorf("target %s: %w", target, err)
+		return r, fmt.Errorf("target %s: %w", e.Target, err)
 	}
-	if again {
+	switch {
+	case r.Outcome == ReportUnknown && again:
 		r.Outcome = ReportRetry
+	case r.Outcome == ReportAbsent && early:
+		r.Outcome = ReportUnknown
+		r.Detail += fmt.Sprintf("; it would apply it twice, so that it is not sent again within %s", applyFor)
 	}
 	return r, nil
 }
