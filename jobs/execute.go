@@ -38,37 +38,14 @@ func Execute(ctx context.Context, db *store.DB, clock func() time.Time, log *slo
 	if err != nil {
 		return err
 	}
-	tend(ctx, db, log)
+	// What jobs alone would lose. It is no job itself, because it is what puts right
+	// the job queue.
+	keepUp(ctx, tendEach, log,
+		upkeep{"executions put right", db.ReconcileExecutions}, upkeep{"steps that people carried out", db.SettleSeen},
+		upkeep{"steps expired", db.ExpireDue}, upkeep{"steps escalated", db.EscalateDue})
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopFor)
 	defer cancel()
 	return client.Stop(ending)
-}
-
-// tend keeps what jobs alone would lose. It is no job itself, because it is what
-// puts right the job queue.
-func tend(ctx context.Context, db *store.DB, log *slog.Logger) {
-	each := time.NewTicker(tendEach)
-	defer each.Stop()
-	for {
-		for _, upkeep := range []struct {
-			what string
-			do   func(context.Context) (int, error)
-		}{
-			{"executions put right", db.ReconcileExecutions}, {"steps that people carried out", db.SettleSeen}, {"steps expired", db.ExpireDue}, {"steps escalated", db.EscalateDue},
-		} {
-			n, err := upkeep.do(ctx)
-			if err != nil && ctx.Err() == nil {
-				log.Error("upkeep", slog.String("of", upkeep.what), slog.Any("error", err))
-			} else if n > 0 {
-				log.Info("upkeep", slog.String("of", upkeep.what), slog.Int("n", n))
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-each.C:
-		}
-	}
 }
 
 type sender struct {

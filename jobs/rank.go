@@ -132,12 +132,13 @@ func startRiver(ctx context.Context, db *store.DB, config *river.Config, log *sl
 	}
 }
 
-// workUntil lets the started workers work until ctx ends.
+// queuesEach is how often the queues are looked after.
+const queuesEach = time.Minute
+
+// workUntil lets the started workers work until ctx ends, and looks after the
+// queues: what is stale is ranked, what was replaced is deleted.
 func workUntil(ctx context.Context, db *store.DB, stop func(context.Context) error, log *slog.Logger) error {
-	if _, err := db.RankStale(ctx); err != nil {
-		log.Error("ranking stale sites", slog.Any("error", err))
-	}
-	<-ctx.Done()
+	keepUp(ctx, queuesEach, log, upkeep{"sites ranked anew", db.RankStale}, upkeep{"replaced proposals deleted", db.PruneQueues})
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return stop(ending)
