@@ -154,6 +154,15 @@ type rankWorker struct {
 // rankPause is how long a site's events may gather before it is ranked again.
 const rankPause = 2 * time.Second
 
+// NextRetry keeps the pause after a failure short: until it is over no other ranking
+// of the site is made.
+func (w *rankWorker) NextRetry(job *river.Job[store.RankArgs]) time.Time {
+	return w.clock().Add(min(time.Duration(job.Attempt)*rankPause, rankRetry))
+}
+
+// rankRetry is the longest such pause.
+const rankRetry = 30 * time.Second
+
 // Work ranks the site, and once more later where events came meanwhile.
 func (w *rankWorker) Work(ctx context.Context, job *river.Job[store.RankArgs]) error {
 	site := warehouse.Site(job.Args.Site)

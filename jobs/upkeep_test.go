@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
 	"tallyman/guardrails"
 	"tallyman/store"
 	"tallyman/warehouse"
@@ -122,5 +125,17 @@ func TestAnExpiredHoldIsProposedAnewOrNotExpired(t *testing.T) {
 	again, err := w.db.InboxSteps(t.Context(), w.person("supervisor").Person, store.StepFilter{Live: true}, store.StepCursor{}, 10)
 	if err != nil || len(again) != 1 || again[0].State != guardrails.Pending || again[0].Escalation != 1 || again[0].Payload != s.Payload {
 		t.Errorf("proposed anew: %+v, %v", again, err)
+	}
+}
+
+// A site whose ranking failed is not left alone for hours: nothing else ranks it.
+func TestAFailedRankingIsSoonTriedAgain(t *testing.T) {
+	at := time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
+	w := &rankWorker{clock: func() time.Time { return at }}
+	for attempt := 1; attempt <= 25; attempt++ {
+		next := w.NextRetry(&river.Job[store.RankArgs]{JobRow: &rivertype.JobRow{Attempt: attempt}})
+		if !next.After(at) || next.Sub(at) > 30*time.Second {
+			t.Errorf("after attempt %d the next is at %s", attempt, next)
+		}
 	}
 }
