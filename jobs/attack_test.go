@@ -410,15 +410,32 @@ func attackFaults(w *world) {
 }
 
 func attackMoved(w *world) {
-	s := w.approve(w.propose(&guardrails.InventoryAdjustment{Location: "A-1", SKU: "S", Book: 10_000, Counted: 9_000, Reason: "counted"}))
-	_, err := w.db.Ingest(w.Context(), []warehouse.Event{{
-		Source: "wms", ID: "e", Type: warehouse.Pick, Site: "DC-1", SKU: "S", From: "A-1", Qty: warehouse.Some(warehouse.Unit), OccurredAt: time.Now().UTC().Truncate(time.Microsecond),
-	}})
-	if err != nil {
-		w.Fatal(err)
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	for i, c := range []struct {
+		location warehouse.Location
+		event    warehouse.Event
+		moved    bool
+	}{
+		{"A-1", warehouse.Event{Type: warehouse.Pick, From: "A-1", OccurredAt: at}, true},
+		{"A-1", warehouse.Event{Type: warehouse.Pick, From: "A-1", OccurredAt: at.AddDate(0, -2, 0)}, true}, // recorded now
+		{"A-1", warehouse.Event{Type: warehouse.Adjustment, Location: "A-1", Reason: warehouse.ReasonCount, OccurredAt: at}, true},
+		{"A-1", warehouse.Event{Type: warehouse.Pick, From: "A-2", OccurredAt: at}, false},
+		{"A-1", warehouse.Event{Type: warehouse.Count, Location: "A-1", OccurredAt: at}, false},
+		{warehouse.Main, warehouse.Event{Type: warehouse.Shipment, OccurredAt: at}, true}, // no locations are tracked
+		{warehouse.Main, warehouse.Event{Type: warehouse.Return, OccurredAt: at}, true},
+		{warehouse.Main, warehouse.Event{Type: warehouse.Pick, From: "A-1", OccurredAt: at}, false},
+	} {
+		sku := warehouse.SKU(fmt.Sprint("S", i))
+		s := w.approve(w.propose(&guardrails.InventoryAdjustment{Location: c.location, SKU: sku, Book: 10_000, Counted: 9_000, Reason: "counted"}))
+		c.event.Source, c.event.ID, c.event.Site, c.event.SKU, c.event.Qty = "wms", fmt.Sprint(i), "DC-1", sku, warehouse.Some(warehouse.Unit)
+		w.ingest(c.event)
+		w.run(s, 1)
+		if c.moved {
+			w.ends(s, guardrails.Invalidated, 0)
+		} else {
+			w.ends(s, guardrails.Succeeded, 1)
+		}
 	}
-	w.run(s, 1)
-	w.ends(s, guardrails.Invalidated, 0)
 }
 
 func attackPaused(w *world) {

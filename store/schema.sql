@@ -281,6 +281,7 @@ END),
 ) partition by RANGE (occurred_at);
 CREATE INDEX event_count_idx ON ONLY public.event USING btree (site, sku, occurred_at) WHERE (type = 'count'::text);
 CREATE INDEX event_load_idx ON ONLY public.event USING btree (site, load, line) WHERE (type = ANY (ARRAY['asn'::text, 'receipt'::text]));
+CREATE INDEX event_recorded_idx ON ONLY public.event USING brin (recorded_at) WITH (pages_per_range='16', autosummarize='on');
 CREATE INDEX event_seq_idx ON ONLY public.event USING btree (seq);
 comment on column event.known_at is 'from when on a feature may use it: occurred_at for imported history, else when it was recorded, never before it occurred';
 
