@@ -48,18 +48,20 @@ type withdrawRequest struct {
 	}
 }
 
+// stepCommand describes a command on a step.
+func stepCommand(a huma.API, op huma.Operation, text string) huma.Operation {
+	op.Description = text + " 409 means that the step is not what it was; superseded_by then leads on. 422 means that the Idempotency-Key was used for another request, or that a reason is missing. " +
+		"A refusal changes nothing and is not kept under the key."
+	op.MaxBodyBytes = 16 << 10
+	op.Errors = append(op.Errors, http.StatusConflict, http.StatusUnprocessableEntity)
+	op.Responses = map[string]*huma.Response{"200": {
+		Description: "The step as it is now", Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf[stepSummary](a)}},
+	}}
+	return op
+}
+
 func (s *server) registerDecisions(a huma.API) {
-	describe := func(op huma.Operation, text string) huma.Operation {
-		op.Description = text + " 409 means that the step is not what it was; superseded_by then leads on. 422 means that the Idempotency-Key was used for another request, or that a reason is missing. " +
-			"A refusal changes nothing and is not kept under the key."
-		op.MaxBodyBytes = 16 << 10
-		op.Errors = append(op.Errors, http.StatusConflict, http.StatusUnprocessableEntity)
-		op.Responses = map[string]*huma.Response{"200": {
-			Description: "The step as it is now", Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf[stepSummary](a)}},
-		}}
-		return op
-	}
-	decide := describe(personOperation("decideStep", http.MethodPost, "/v1/steps/{id}/decisions", "Approve or reject a step, or request changes"),
+	decide := stepCommand(a, personOperation("decideStep", http.MethodPost, "/v1/steps/{id}/decisions", "Approve or reject a step, or request changes"),
 		"Only for people who are signed in: an API key gets 403 machine-principal.")
 	huma.Register(a, decide, handler(s, func(ctx context.Context, in *decisionRequest) (*raw, error) {
 		cmd, err := in.Body.command()
@@ -68,11 +70,11 @@ func (s *server) registerDecisions(a huma.API) {
 		}
 		return s.carryOut(ctx, &in.StepCommand, "decisions", in.Body.OnBehalfOf, cmd)
 	}))
-	reassign := describe(personOperation("reassignStep", http.MethodPost, "/v1/steps/{id}/assignments", "Give a step to a person"), "Whoever else may approve it still can.")
+	reassign := stepCommand(a, personOperation("reassignStep", http.MethodPost, "/v1/steps/{id}/assignments", "Give a step to a person"), "Whoever else may approve it still can.")
 	huma.Register(a, reassign, handler(s, func(ctx context.Context, in *reassignRequest) (*raw, error) {
 		return s.carryOut(ctx, &in.StepCommand, "assignments", 0, guardrails.Reassign{To: guardrails.PersonID(in.Body.To)})
 	}))
-	withdraw := describe(personOperation("withdrawStep", http.MethodPost, "/v1/steps/{id}/withdrawals", "Take a step back"), "Also after approval, as long as nothing was sent.")
+	withdraw := stepCommand(a, personOperation("withdrawStep", http.MethodPost, "/v1/steps/{id}/withdrawals", "Take a step back"), "Also after approval, as long as nothing was sent.")
 	huma.Register(a, withdraw, handler(s, func(ctx context.Context, in *withdrawRequest) (*raw, error) {
 		return s.carryOut(ctx, &in.StepCommand, "withdrawals", 0, guardrails.Withdraw{Reason: in.Body.Reason})
 	}))
@@ -99,13 +101,20 @@ func (b *decisionBody) command() (guardrails.Command, error) {
 
 // carryOut does what a person asks for, once.
 func (s *server) carryOut(ctx context.Context, in *StepCommand, what string, behalf int64, cmd guardrails.Command) (*raw, error) {
+	return s.once(ctx, in, what, func(by store.By, r store.Request) ([]byte, error) {
+		by.OnBehalfOf = guardrails.PersonID(behalf)
+		return s.db.DecideOnce(ctx, guardrails.StepID(in.ID), by, cmd, r)
+	})
+}
+
+// once has a person do something about a step that they see, and answers with the
+// step.
+func (s *server) once(ctx context.Context, in *StepCommand, what string, do func(store.By, store.Request) ([]byte, error)) (*raw, error) {
 	if _, err := s.visibleStep(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	me := humanOf(ctx)
-	by := me.By()
-	by.OnBehalfOf = guardrails.PersonID(behalf)
-	answer, err := s.db.DecideOnce(ctx, guardrails.StepID(in.ID), by, cmd, store.Request{
+	answer, err := do(me.By(), store.Request{
 		Actor: fmt.Sprintf("person:%d", me.Person), Key: in.IdempotencyKey, Status: http.StatusOK,
 		Fingerprint: sha256.Sum256(fmt.Appendf(nil, "POST /v1/steps/%s/%s\n%s", in.ID, what, in.RawBody)),
 		Answer: func(after store.Step) ([]byte, error) {

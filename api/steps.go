@@ -77,11 +77,12 @@ type stepResponse struct{ Body stepAnswer }
 
 type stepAnswer struct {
 	stepSummary
-	Plan      []operationAnswer `json:"plan" doc:"What would be sent, in order"`
-	Evidence  any               `json:"evidence" doc:"Null for none"`
-	Policy    string            `json:"policy" doc:"Version in force when it was proposed"`
-	Matched   []string          `json:"matched" doc:"Rules of it"`
-	Decisions []decisionAnswer  `json:"decisions"`
+	Plan       []operationAnswer `json:"plan" doc:"What would be sent, in order"`
+	Evidence   any               `json:"evidence" doc:"Null for none"`
+	Policy     string            `json:"policy" doc:"Version in force when it was proposed"`
+	Matched    []string          `json:"matched" doc:"Rules of it"`
+	Decisions  []decisionAnswer  `json:"decisions"`
+	Executions []executionAnswer `json:"executions" doc:"How far it got, once it is approved"`
 }
 
 type operationAnswer struct {
@@ -109,6 +110,7 @@ func (s *server) registerSteps(a huma.API) {
 	one := personOperation("getStep", http.MethodGet, "/v1/steps/{id}", "Read a step with everything an approval says yes to")
 	huma.Register(a, forPeopleAndKeys(one, store.StepsRead), handler(s, s.readStep))
 	s.registerDecisions(a)
+	s.registerReports(a)
 }
 
 func (s *server) steps(ctx context.Context, in *stepsRequest) (*stepsResponse, error) {
@@ -203,7 +205,7 @@ func (s *server) readStep(ctx context.Context, in *stepPath) (*stepResponse, err
 	}
 	a := stepAnswer{
 		stepSummary: summaryOf(&view.Step, tried[0]), Plan: []operationAnswer{}, Evidence: rawJSON(view.EvidenceBytes),
-		Policy: view.Policy, Matched: append([]string{}, view.Matched...), Decisions: []decisionAnswer{},
+		Policy: view.Policy, Matched: append([]string{}, view.Matched...), Decisions: []decisionAnswer{}, Executions: executionsOf(&view),
 	}
 	if view.Successor != "" {
 		a.SupersededBy = view.Successor

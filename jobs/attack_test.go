@@ -1,9 +1,11 @@
 package jobs
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -25,6 +27,7 @@ func TestAttack(t *testing.T) {
 	}{
 		{"18 the target applies, then times out", attackTimeout, nil},
 		{"19 a target that repeats what it is sent answers 500 after applying", attackCareless, []option{careless}},
+		{"19 a target that repeats what it is sent applies late", attackLate, []option{func(t *store.Target) { t.Idempotent = false }}},
 		{"21 the job is run again after success", attackRerun, nil},
 		{"22 the job is lost", attackLostJob, nil},
 		{"23 two workers hold one execution", attackTwoWorkers, nil},
@@ -73,15 +76,41 @@ func attackCareless(w *world) {
 	if err != nil || len(letters) != 1 || letters[0].State != guardrails.Uncertain {
 		w.Errorf("nobody is told: %+v, %v", letters, err)
 	}
-	if err := w.db.ReportByHand(w.Context(), s.ID, store.By{Machine: "llm"}, true, "sure"); codeOf(err) != guardrails.CodeInactive {
+	if err := w.db.ReportByHand(w.Context(), s.ID, store.By{Machine: "llm"}, store.Word{Done: true, Reason: "sure"}); codeOf(err) != guardrails.CodeInactive {
 		w.Errorf("a machine said what became of it: %v", err)
 	}
-	if err := w.db.ReportByHand(w.Context(), s.ID, w.person("visitor"), true, "sure"); codeOf(err) != guardrails.CodeRoleMissing {
+	if err := w.db.ReportByHand(w.Context(), s.ID, w.person("visitor"), store.Word{Done: true, Reason: "sure"}); codeOf(err) != guardrails.CodeRoleMissing {
 		w.Errorf("anybody said what became of it: %v", err)
 	}
-	if err := w.db.ReportByHand(w.Context(), s.ID, w.person(s.Requirement.Slots[0].Role), true, "seen in the ERP"); err != nil {
+	if err := w.db.ReportByHand(w.Context(), s.ID, w.person(s.Requirement.Slots[0].Role), store.Word{Done: true, Reason: "seen in the ERP"}); err != nil {
 		w.Error(err)
 	}
+	w.ends(s, guardrails.Succeeded, 1)
+}
+
+func attackLate(w *world) {
+	w.fail("timeout:x1")
+	s := w.approve(w.propose(count("S")))
+	w.run(s, 3)
+	w.ends(s, guardrails.Unknown, 0) // it said that it had not applied it, and was still at work
+	e, err := w.db.Executions(w.Context(), s.ID)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.receiver.Secrets = nil
+	late := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(e[0].Body))
+	late.Header.Set(webhook.HeaderKey, e[0].Key)
+	w.receiver.ServeHTTP(httptest.NewRecorder(), late)
+	w.run(s, 1)
+	w.ends(s, guardrails.Succeeded, 1)
+
+	w.fail("timeout:x1")
+	s = w.approve(w.propose(count("T")))
+	w.run(s, 2)
+	w.exec(`set session_replication_role = replica`)
+	w.exec(`update execution_attempt set sent_at = sent_at - interval '6 minutes'`)
+	w.exec(`set session_replication_role = origin`)
+	w.run(s, 2)
 	w.ends(s, guardrails.Succeeded, 1)
 }
 
@@ -381,15 +410,32 @@ func attackFaults(w *world) {
 }
 
 func attackMoved(w *world) {
-	s := w.approve(w.propose(&guardrails.InventoryAdjustment{Location: "A-1", SKU: "S", Book: 10_000, Counted: 9_000, Reason: "counted"}))
-	_, err := w.db.Ingest(w.Context(), []warehouse.Event{{
-		Source: "wms", ID: "e", Type: warehouse.Pick, Site: "DC-1", SKU: "S", From: "A-1", Qty: warehouse.Some(warehouse.Unit), OccurredAt: time.Now().UTC().Truncate(time.Microsecond),
-	}})
-	if err != nil {
-		w.Fatal(err)
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	for i, c := range []struct {
+		location warehouse.Location
+		event    warehouse.Event
+		moved    bool
+	}{
+		{"A-1", warehouse.Event{Type: warehouse.Pick, From: "A-1", OccurredAt: at}, true},
+		{"A-1", warehouse.Event{Type: warehouse.Pick, From: "A-1", OccurredAt: at.AddDate(0, -2, 0)}, true}, // recorded now
+		{"A-1", warehouse.Event{Type: warehouse.Adjustment, Location: "A-1", Reason: warehouse.ReasonCount, OccurredAt: at}, true},
+		{"A-1", warehouse.Event{Type: warehouse.Pick, From: "A-2", OccurredAt: at}, false},
+		{"A-1", warehouse.Event{Type: warehouse.Count, Location: "A-1", OccurredAt: at}, false},
+		{warehouse.Main, warehouse.Event{Type: warehouse.Shipment, OccurredAt: at}, true}, // no locations are tracked
+		{warehouse.Main, warehouse.Event{Type: warehouse.Return, OccurredAt: at}, true},
+		{warehouse.Main, warehouse.Event{Type: warehouse.Pick, From: "A-1", OccurredAt: at}, false},
+	} {
+		sku := warehouse.SKU(fmt.Sprint("S", i))
+		s := w.approve(w.propose(&guardrails.InventoryAdjustment{Location: c.location, SKU: sku, Book: 10_000, Counted: 9_000, Reason: "counted"}))
+		c.event.Source, c.event.ID, c.event.Site, c.event.SKU, c.event.Qty = "wms", fmt.Sprint(i), "DC-1", sku, warehouse.Some(warehouse.Unit)
+		w.ingest(c.event)
+		w.run(s, 1)
+		if c.moved {
+			w.ends(s, guardrails.Invalidated, 0)
+		} else {
+			w.ends(s, guardrails.Succeeded, 1)
+		}
 	}
-	w.run(s, 1)
-	w.ends(s, guardrails.Invalidated, 0)
 }
 
 func attackPaused(w *world) {

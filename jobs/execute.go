@@ -20,7 +20,8 @@ const (
 	heldFor  = 15 * time.Second // until what a switch, a pause or a breaker holds is looked at again
 	tendEach = 5 * time.Second  // between two rounds of upkeep
 	rescue   = 90 * time.Second // until River takes a job for stuck
-	stopFor  = 15 * time.Second // for what is being sent when the program ends
+	finish   = 12 * time.Second // for what is being sent when the program ends: longer than an attempt
+	stopFor  = 15 * time.Second // for all of it to end
 )
 
 // Execute sends the operations of approved steps and tends to steps that time
@@ -32,42 +33,19 @@ func Execute(ctx context.Context, db *store.DB, clock func() time.Time, log *slo
 	river.AddWorker(workers, s)
 	client, err := startRiver(ctx, db, &river.Config{
 		Queues:  map[string]river.QueueConfig{store.QueueExecute: {MaxWorkers: senders}},
-		Workers: workers, Logger: log, RescueStuckJobsAfter: rescue, JobTimeout: rescue / 2,
+		Workers: workers, Logger: log, RescueStuckJobsAfter: rescue, JobTimeout: rescue / 2, SoftStopTimeout: finish,
 	}, log)
 	if err != nil {
 		return err
 	}
-	tend(ctx, db, log)
+	// What jobs alone would lose. It is no job itself, because it is what puts right
+	// the job queue.
+	keepUp(ctx, tendEach, log,
+		upkeep{"executions put right", db.ReconcileExecutions}, upkeep{"steps that people carried out", db.SettleSeen},
+		upkeep{"steps expired", db.ExpireDue}, upkeep{"steps escalated", db.EscalateDue})
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopFor)
 	defer cancel()
 	return client.Stop(ending)
-}
-
-// tend keeps what jobs alone would lose. It is no job itself, because it is what
-// puts right the job queue.
-func tend(ctx context.Context, db *store.DB, log *slog.Logger) {
-	each := time.NewTicker(tendEach)
-	defer each.Stop()
-	for {
-		for _, upkeep := range []struct {
-			what string
-			do   func(context.Context) (int, error)
-		}{
-			{"executions put right", db.ReconcileExecutions}, {"steps expired", db.ExpireDue}, {"steps escalated", db.EscalateDue},
-		} {
-			n, err := upkeep.do(ctx)
-			if err != nil && ctx.Err() == nil {
-				log.Error("upkeep", slog.String("of", upkeep.what), slog.Any("error", err))
-			} else if n > 0 {
-				log.Info("upkeep", slog.String("of", upkeep.what), slog.Int("n", n))
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-each.C:
-		}
-	}
 }
 
 type sender struct {
@@ -135,13 +113,14 @@ func (w *sender) attempt(ctx context.Context, id guardrails.StepID) (webhook.Out
 		answer = w.out.Deliver(ctx, m, w.clock())
 		r = reportOf(&answer)
 	}
-	r.Spread = rand.Float64() //nolint:gosec // it spreads load
-	if r, err = w.db.AmbiguityOf(ctx, e.Target, r); err != nil {
+	r.Spread = rand.Float64()        //nolint:gosec // it spreads load
+	ctx = context.WithoutCancel(ctx) // what came of it is written down, whatever ends
+	if r, err = w.db.AmbiguityOf(ctx, &e, r); err != nil {
 		return answer.Outcome, err
 	}
 	w.log.Info("operation", slog.String("step", string(e.Step)), slog.Int("operation", e.Operation), slog.String("target", e.Target),
 		slog.Int("attempt", e.Attempt), slog.String("outcome", string(r.Outcome)), slog.String("detail", r.Detail))
-	return answer.Outcome, w.db.SettleExecution(context.WithoutCancel(ctx), e, r, worker)
+	return answer.Outcome, w.db.SettleExecution(ctx, e, r, worker)
 }
 
 // ask finds out whether a target applied an operation.

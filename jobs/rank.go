@@ -26,12 +26,16 @@ func Rank(ctx context.Context, db *store.DB, engine *scoring.Engine, site wareho
 	if err != nil {
 		return err
 	}
+	asked, err := db.AskedCounts(ctx, site)
+	if err != nil {
+		return err
+	}
 	var candidates []counting.Candidate
 	err = engine.Positions(site, now, func(c scoring.Candidate) bool {
 		if c.Cost.Known() {
 			c.Cost.Currency = currency
 		}
-		if candidate := counting.Candidate(c); candidate.Countable() {
+		if candidate := counting.Candidate(c); candidate.Countable() && !asked.Rests(c.Position, c.LastCount) {
 			candidates = append(candidates, candidate)
 		}
 		return ctx.Err() == nil
@@ -99,7 +103,7 @@ func Work(ctx context.Context, db *store.DB, engine *scoring.Engine, clock func(
 	river.AddWorker(workers, &rankWorker{db: db, engine: engine, clock: clock})
 	client, err := startRiver(ctx, db, &river.Config{
 		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 2}},
-		Workers: workers, Logger: log,
+		Workers: workers, Logger: log, SoftStopTimeout: 5 * time.Second,
 	}, log)
 	if err != nil {
 		return err
@@ -128,12 +132,13 @@ func startRiver(ctx context.Context, db *store.DB, config *river.Config, log *sl
 	}
 }
 
-// workUntil lets the started workers work until ctx ends.
+// queuesEach is how often the queues are looked after.
+const queuesEach = time.Minute
+
+// workUntil lets the started workers work until ctx ends, and looks after the
+// queues: what is stale is ranked, what was replaced is deleted.
 func workUntil(ctx context.Context, db *store.DB, stop func(context.Context) error, log *slog.Logger) error {
-	if _, err := db.RankStale(ctx); err != nil {
-		log.Error("ranking stale sites", slog.Any("error", err))
-	}
-	<-ctx.Done()
+	keepUp(ctx, queuesEach, log, upkeep{"sites ranked anew", db.RankStale}, upkeep{"replaced proposals deleted", db.PruneQueues})
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return stop(ending)
@@ -148,6 +153,15 @@ type rankWorker struct {
 
 // rankPause is how long a site's events may gather before it is ranked again.
 const rankPause = 2 * time.Second
+
+// NextRetry keeps the pause after a failure short: until it is over no other ranking
+// of the site is made.
+func (w *rankWorker) NextRetry(job *river.Job[store.RankArgs]) time.Time {
+	return w.clock().Add(min(time.Duration(job.Attempt)*rankPause, rankRetry))
+}
+
+// rankRetry is the longest such pause.
+const rankRetry = 30 * time.Second
 
 // Work ranks the site, and once more later where events came meanwhile.
 func (w *rankWorker) Work(ctx context.Context, job *river.Job[store.RankArgs]) error {

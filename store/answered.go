@@ -26,6 +26,11 @@ type Request struct {
 // nothing; the key with other bytes is an [ErrIdempotencyMismatch]. A refusal is
 // not kept, since it changed nothing: the next attempt is judged anew.
 func (db *DB) DecideOnce(ctx context.Context, id guardrails.StepID, by By, cmd guardrails.Command, r Request) (answer []byte, err error) {
+	return db.answerOnce(ctx, id, r, func(tx pgx.Tx) (Step, error, error) { return db.decideIn(ctx, tx, id, by, cmd) })
+}
+
+// answerOnce does something to a step, or gives the answer that is kept of it.
+func (db *DB) answerOnce(ctx context.Context, id guardrails.StepID, r Request, do func(pgx.Tx) (after Step, refused, err error)) (answer []byte, err error) {
 	var refused error
 	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext($1), hashtext($2))`, r.Actor, r.Key); err != nil {
@@ -41,7 +46,7 @@ func (db *DB) DecideOnce(ctx context.Context, id guardrails.StepID, by By, cmd g
 			return err
 		}
 		var s Step
-		if s, refused, err = db.decideIn(ctx, tx, id, by, cmd); err != nil || refused != nil {
+		if s, refused, err = do(tx); err != nil || refused != nil {
 			return err
 		}
 		if answer, err = r.Answer(s); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,8 +12,8 @@ import (
 	"tallyman/warehouse"
 )
 
-// DeadLetter is an operation that waits for a human: it was refused for good, or
-// nobody can say whether it was applied.
+// DeadLetter is an operation that waits for a human: it was refused for good,
+// nobody can say whether it was applied, or nobody has said that people did it.
 type DeadLetter struct {
 	Step      guardrails.StepID
 	Kind      guardrails.Kind
@@ -29,93 +28,40 @@ type DeadLetter struct {
 	Since     time.Time
 }
 
+// Until it is taken for a dead letter.
+const (
+	unknownFor = 10 * time.Minute // asked again and again, and the target does not say
+	byHandFor  = 24 * time.Hour   // approved, and nobody says that it is done
+)
+
 // DeadLetters returns the dead letters since an instant, the oldest first.
 func (db *DB) DeadLetters(ctx context.Context, since time.Time, limit int) ([]DeadLetter, error) {
 	rows, _ := db.pool.Query(ctx, `
-		select s.id, s.action, s.site, s.state, e.operation, e.target, e.idempotency_key, e.state, e.attempt, coalesce(e.error, ''), e.changed_at
+		select s.id, s.action, s.site, s.state, e.operation, e.target, e.idempotency_key, e.state, e.attempt,
+			coalesce(e.error, case when e.state = 'sending' then 'nobody has said whether it is done' else '' end), dead.since
 		from execution e
 		join step s on s.id = e.step_id
 		left join target t on t.name = e.target
+		cross join lateral (
+			select case
+				when e.state = 'unknown' then coalesce((
+					select min(a.answered_at)
+					from execution_attempt a
+					where a.execution_id = e.id and a.outcome = 'unknown'), e.changed_at)
+				else e.changed_at
+			end as since) dead
 		where (s.state = 'failed' and e.state = 'refused'
 				or s.state = 'compensation_failed' and e.state = 'refused' and e.compensation
-				or e.state = 'unknown' and t.query_url is null)
-			and e.changed_at >= $1
-		order by e.changed_at, e.id
-		limit $2`, since, limit)
+				or e.state = 'unknown' and (t.query_url is null or dead.since < clock_timestamp() - $3::interval)
+				or e.state = 'sending' and e.target = 'manual' and dead.since < clock_timestamp() - $4::interval)
+			and dead.since >= $1
+		order by dead.since, e.id
+		limit $2`, since, limit, unknownFor, byHandFor)
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[DeadLetter])
 	if err != nil {
 		return nil, fmt.Errorf("dead letters: %w", err)
 	}
 	return all, nil
-}
-
-// ErrNoReport says that a step has nothing that a human could report on.
-var ErrNoReport = errors.New("it has no operation that waits for a human's word")
-
-// ReportByHand records what a human says of an operation: that they carried out
-// what is theirs to do, or, of one that nobody can be sure of, whether the target
-// applied it. done false gives up the former and sends the latter again. It asks
-// for a role at the site, and of the latter for one that the step needs.
-func (db *DB) ReportByHand(ctx context.Context, id guardrails.StepID, by By, done bool, note string) error {
-	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		s, err := readStep(ctx, tx, id, `for update of s`)
-		if err != nil {
-			return err
-		}
-		x, err := contextOf(ctx, tx, &s, by, guardrails.Resolve{})
-		if err != nil {
-			return err
-		}
-		rows, _ := tx.Query(ctx, `
-			select `+executionColumns+`
-			from execution e
-			where step_id = $1 and (state = 'unknown' or state = 'sending' and target = 'manual')
-			order by id
-			limit 1
-			for update`, id)
-		e, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Execution])
-		if errors.Is(err, pgx.ErrNoRows) {
-			return ErrNoReport
-		}
-		if err != nil {
-			return err
-		}
-		if err := mayReport(&s, &e, &x); err != nil {
-			return err
-		}
-		outcome := ReportApplied
-		switch {
-		case !done && e.State == guardrails.Uncertain:
-			outcome = ReportAbsent
-		case !done:
-			outcome = ReportRefused
-		}
-		// The claim of a worker that is still asking ends here.
-		if _, err := tx.Exec(ctx, `update execution set claim_epoch = claim_epoch + 1 where id = $1`, e.ID); err != nil {
-			return err
-		}
-		return db.settle(ctx, tx, &s, &e, Report{Outcome: outcome, Detail: by.String() + " says: " + note}, by.String(), x.Now)
-	})
-	if err != nil {
-		return fmt.Errorf("report on step %s: %w", id, err)
-	}
-	return nil
-}
-
-func mayReport(s *Step, e *Execution, x *guardrails.Context) error {
-	p := &x.Actor.Person
-	if x.Actor.Machine != "" || p.ID == 0 || !p.Active {
-		return &guardrails.Refusal{Code: guardrails.CodeInactive, Detail: "only people whose access has not ended report"}
-	}
-	allowed := slices.ContainsFunc(p.Grants, func(g guardrails.Grant) bool {
-		needed := e.Target == guardrails.TargetManual ||
-			slices.ContainsFunc(s.Requirement.Slots, func(slot guardrails.Slot) bool { return slot.Role == g.Role })
-		return needed && (g.Site == s.Site || g.Site == guardrails.Everywhere)
-	})
-	if !allowed {
-		return &guardrails.Refusal{Code: guardrails.CodeRoleMissing, Detail: fmt.Sprintf("this needs a role at %s, such as %s", s.Site, s.Requirement)}
-	}
-	return nil
 }
 
 // CarryOut does what an operation on [guardrails.TargetInternal] asks for. It may

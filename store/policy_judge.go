@@ -19,15 +19,19 @@ type Rejudged struct{ Tightened, Unblocked int }
 // AdoptPolicy records that a scheduled policy is in force, if one has become so,
 // and judges every waiting step by it: what it requires in addition is joined,
 // and blocked steps that it can judge wait for humans. What it no longer
-// requires stays required. Called again, it goes on where it was stopped.
+// requires stays required. Called again, it goes on where it was stopped, and for a
+// while judges what was being proposed under the policy before.
 func (db *DB) AdoptPolicy(ctx context.Context) (Rejudged, error) {
 	var done Rejudged
 	if err := db.activateDue(ctx); err != nil {
 		return done, fmt.Errorf("adopt the policy in force: %w", err)
 	}
-	var judged bool
+	var judged, last bool
 	if err := db.pool.QueryRow(ctx, everyStepJudged).Scan(&judged); err != nil || judged {
 		return done, err
+	}
+	if err := db.pool.QueryRow(ctx, `select effective_from + $1::interval < clock_timestamp()`+inForce, longestProposal).Scan(&last); err != nil {
+		return done, fmt.Errorf("adopt the policy in force: %w", err)
 	}
 	rows, _ := db.pool.Query(ctx, `
 		select s.id
@@ -46,9 +50,9 @@ func (db *DB) AdoptPolicy(ctx context.Context) (Rejudged, error) {
 			done.Unblocked++
 		}
 	}
-	if err == nil {
+	if err == nil && last {
 		err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-			return notePolicy(ctx, tx, "judged", fmt.Sprintf("%d tightened, %d unblocked", done.Tightened, done.Unblocked), guardrails.Judge)
+			return notePolicy(ctx, tx, "judged", "every step that waits", guardrails.Judge)
 		})
 	}
 	if err != nil {
@@ -56,6 +60,10 @@ func (db *DB) AdoptPolicy(ctx context.Context) (Rejudged, error) {
 	}
 	return done, nil
 }
+
+// longestProposal is how long a transaction that read the policy before may take
+// until the step that it proposes is seen.
+const longestProposal = 2 * time.Minute
 
 // everyStepJudged asks whether the last activation of a policy was followed by
 // judging all that waited.

@@ -90,6 +90,10 @@ func TestAPolicyIsPutInForceByTwoOthers(t *testing.T) {
 	if done, err := db.AdoptPolicy(t.Context()); err != nil || done != (store.Rejudged{}) || inForce() != before {
 		t.Errorf("in force before its time: %+v, %v", done, err)
 	}
+	var waiting []byte
+	if err := conn.QueryRow(t.Context(), `select requirement from step where id = $1`, ticket.ID).Scan(&waiting); err != nil {
+		t.Fatal(err)
+	}
 	exec(t, conn, `update policy set effective_from = clock_timestamp() where state = 'scheduled'`)
 	if inForce() == before {
 		t.Error("it is not in force at its instant")
@@ -103,6 +107,26 @@ func TestAPolicyIsPutInForceByTwoOthers(t *testing.T) {
 	}
 	if done, err := db.AdoptPolicy(t.Context()); err != nil || done != (store.Rejudged{}) {
 		t.Errorf("adopted again: %+v, %v", done, err)
+	}
+
+	// A proposal that was being written under the policy before appears only now.
+	late := propose(t, db)
+	exec(t, conn, `set session_replication_role = replica`)
+	exec(t, conn, `update step set policy = $2, requirement = $3, binding = sha256('before') where id = $1`, late.ID, before, waiting)
+	exec(t, conn, `set session_replication_role = origin`)
+	if done, err := db.AdoptPolicy(t.Context()); err != nil || done != (store.Rejudged{Tightened: 1}) {
+		t.Errorf("a late proposal: %+v, %v", done, err)
+	}
+	exec(t, conn, `update policy set effective_from = effective_from - interval '1 hour' where state = 'active'`)
+	for range 2 {
+		if done, err := db.AdoptPolicy(t.Context()); err != nil || done != (store.Rejudged{}) {
+			t.Errorf("adopted for the last time: %+v, %v", done, err)
+		}
+	}
+	var judged int
+	err = conn.QueryRow(t.Context(), `select count(*) from audit_entry where stream = 'policy' and convert_from(body, 'UTF8')::jsonb ->> 'event' = 'judged'`).Scan(&judged)
+	if err != nil || judged != 1 {
+		t.Errorf("that every step is judged is written down %d times, %v", judged, err)
 	}
 }
 

@@ -29,7 +29,7 @@ type Ranking struct {
 
 // QueueRow is one position to count.
 type QueueRow struct {
-	Rank           int // from 1; a position that people are at work on leaves a gap
+	Rank           int // from 1; a position that rests, see [AskedCounts], leaves a gap
 	Position       warehouse.Position
 	Zone, Class    string
 	Probability    float64         // that the count differs from book beyond the tolerance
@@ -92,8 +92,8 @@ func unmarshalReasons(b []byte) ([]Reason, error) {
 
 // ReplaceQueue puts a ranking in the place of the site's current one: what that
 // one proposed and nobody took up is superseded, and each row becomes a
-// recommendation with a step of its own. A position whose step people have taken
-// up keeps it and is left out. A ranking that saw less than the current one is
+// recommendation with a step of its own. A position that rests, see
+// [AskedCounts], is left out. A ranking that saw less than the current one is
 // an [ErrStaleRanking].
 func (db *DB) ReplaceQueue(ctx context.Context, r Ranking, rows []QueueRow) (RankingID, error) {
 	var id RankingID

@@ -15,13 +15,12 @@ import (
 
 	"tallyman/audit"
 	"tallyman/guardrails"
-	"tallyman/warehouse"
 )
 
 // proposeQueue makes the steps of a ranking. They share one audit entry: a
 // ranking is replaced often, and most of what it proposes is never looked at.
 func (db *DB) proposeQueue(ctx context.Context, tx pgx.Tx, r *Ranking, rows []QueueRow) error {
-	taken, err := takenPositions(ctx, tx, r.Site)
+	asked, err := askedCounts(ctx, tx, r.Site)
 	if err != nil {
 		return err
 	}
@@ -44,7 +43,7 @@ func (db *DB) proposeQueue(ctx context.Context, tx pgx.Tx, r *Ranking, rows []Qu
 	var fresh []QueueRow
 	var proposals []proposal
 	for i := range rows {
-		if taken[rows[i].Position] {
+		if asked.Rests(rows[i].Position, rows[i].LastCount) {
 			continue
 		}
 		rec, err := recommendCount(r, &rows[i], model)
@@ -69,22 +68,6 @@ func (db *DB) proposeQueue(ctx context.Context, tx pgx.Tx, r *Ranking, rows []Qu
 		return err
 	}
 	return auditRanking(ctx, tx, r, proposals)
-}
-
-// takenPositions are those whose step people have taken up, or that something
-// else proposed.
-func takenPositions(ctx context.Context, tx pgx.Tx, site warehouse.Site) (map[warehouse.Position]bool, error) {
-	rows, _ := tx.Query(ctx, `
-		select subject[1], subject[2]
-		from step
-		where action = 'count_position' and site = $1 and `+liveStates, site)
-	taken := map[warehouse.Position]bool{}
-	p := warehouse.Position{Site: site}
-	_, err := pgx.ForEachRow(rows, []any{&p.Location, &p.SKU}, func() error {
-		taken[p] = true
-		return nil
-	})
-	return taken, err
 }
 
 func recommendCount(r *Ranking, row *QueueRow, model usedModel) (guardrails.Recommendation, error) {

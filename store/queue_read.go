@@ -99,9 +99,10 @@ func (db *DB) QueueFacets(ctx context.Context, ranking RankingID) (zones, classe
 	return zones, classes, nil
 }
 
-// RankStale wakes the ranking of every site with events that its current
-// ranking has not seen, and returns how many that are. It repairs what a lost
-// wake-up left behind.
+// RankStale wakes the ranking of every site with events that its current ranking
+// has not seen, and of every site whose ranking, or whose proposals, have half of
+// their life behind them: where nothing happens a queue would run out. It returns
+// how many sites that are.
 func (db *DB) RankStale(ctx context.Context) (int, error) {
 	n := 0
 	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
@@ -110,6 +111,12 @@ func (db *DB) RankStale(ctx context.Context) (int, error) {
 			from site s
 			left join ranking r on r.site = s.code and r.current
 			where s.last_seq > coalesce(r.watermark, 0)
+				or r.created_at < clock_timestamp() - interval '12 hours'
+				or exists (
+					select from recommendation c
+					join step t on t.recommendation_id = c.id
+					where c.ranking_id = r.id and t.state = 'pending' and t.touched_at is null
+						and t.created_at + (t.expires_at - t.created_at) / 2 < clock_timestamp())
 			order by s.code`)
 		sites, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		if err != nil {
@@ -124,24 +131,42 @@ func (db *DB) RankStale(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// PruneQueues deletes the rankings replaced before an instant with the
-// proposals in them that nobody took up. What people have touched stays.
-func (db *DB) PruneQueues(ctx context.Context, before time.Time) error {
-	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		q := &pgx.Batch{}
-		q.Queue(`
-			delete from recommendation r
-			using ranking k, step s
-			where k.id = r.ranking_id and not k.current and k.created_at < $1
-				and s.recommendation_id = r.id and s.state = 'superseded'`, before)
-		q.Queue(`
-			delete from ranking k
-			where not current and created_at < $1
-				and not exists (select from recommendation r where r.ranking_id = k.id)`, before)
-		return tx.SendBatch(ctx, q).Close()
-	})
-	if err != nil {
-		return fmt.Errorf("prune queues: %w", err)
+// queueKept is how long a ranking is kept after another took its place: for who
+// has it on their screen.
+const queueKept = time.Hour
+
+// pruneBatch is how many proposals one transaction deletes.
+const pruneBatch = 2000
+
+// PruneQueues deletes the rankings that were replaced a while ago, with the
+// proposals in them that nobody took up. What people have touched stays. It returns
+// how many proposals that were.
+func (db *DB) PruneQueues(ctx context.Context) (int, error) {
+	n := 0
+	for {
+		done, err := db.pool.Exec(ctx, `
+			delete from recommendation
+			where id in (
+				select r.id
+				from ranking k
+				join recommendation r on r.ranking_id = k.id
+				join step s on s.recommendation_id = r.id
+				where not k.current and k.created_at < clock_timestamp() - $1::interval and s.state = 'superseded' and s.audited = 0
+				limit $2)`, queueKept, pruneBatch)
+		if err != nil {
+			return n, fmt.Errorf("prune queues: %w", err)
+		}
+		n += int(done.RowsAffected())
+		if done.RowsAffected() < pruneBatch {
+			break
+		}
 	}
-	return nil
+	_, err := db.pool.Exec(ctx, `
+		delete from ranking k
+		where not current and created_at < clock_timestamp() - $1::interval
+			and not exists (select from recommendation r where r.ranking_id = k.id)`, queueKept)
+	if err != nil {
+		return n, fmt.Errorf("prune queues: %w", err)
+	}
+	return n, nil
 }

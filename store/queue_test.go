@@ -153,12 +153,12 @@ func TestReplaceQueue(t *testing.T) {
 		}
 	}
 	rows := read(t, db, second, store.QueueFilter{}, 0, 100)
-	if len(rows) != 8 {
-		t.Fatalf("%d rows, want 10 less the assigned and the returned one", len(rows))
+	if len(rows) != 7 {
+		t.Fatalf("%d rows, want 10 less the assigned, the returned and the rejected one", len(rows))
 	}
 	for _, r := range rows {
-		if l := r.Position.Location; l == "A-00" || l == "A-01" {
-			t.Errorf("%s is proposed again while people are at it", l)
+		if l := r.Position.Location; l == "A-00" || l == "A-01" || l == "A-02" {
+			t.Errorf("%s is proposed again while people are at it, or right after their no", l)
 		}
 	}
 	for _, r := range read(t, db, first, store.QueueFilter{}, 3, 100) {
@@ -174,8 +174,12 @@ func TestReplaceQueue(t *testing.T) {
 		t.Errorf("current is %+v, %v", r, err)
 	}
 	replace(t, db, 2, nil) // nothing to count
-	if err := db.PruneQueues(t.Context(), time.Now().Add(time.Hour)); err != nil {
-		t.Fatal(err)
+	if n, err := db.PruneQueues(t.Context()); n != 0 || err != nil {
+		t.Fatalf("%d proposals are pruned that may be on a screen, %v", n, err)
+	}
+	exec(t, conn, `update ranking set created_at = created_at - interval '2 hours'`)
+	if n, err := db.PruneQueues(t.Context()); n == 0 || err != nil {
+		t.Fatalf("%d proposals are pruned, %v", n, err)
 	}
 	var steps, rankings int
 	if err := conn.QueryRow(t.Context(), `select (select count(*) from step), (select count(*) from ranking)`).Scan(&steps, &rankings); err != nil || steps != 3 || rankings != 2 {

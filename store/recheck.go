@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"tallyman/guardrails"
 )
 
@@ -55,7 +57,8 @@ func modelInForce(ctx context.Context, q querier, s *Step) (bool, error) {
 }
 
 // moved reports whether the book of what a step adjusts moved since it was
-// counted. Other actions do not rest on the book.
+// counted, by anything that was recorded since, however long ago it happened.
+// Other actions do not rest on the book.
 func moved(ctx context.Context, q querier, s *Step, r *guardrails.Recommendation) (bool, error) {
 	a, adjusts := r.Action.(*guardrails.InventoryAdjustment)
 	if !adjusts {
@@ -65,14 +68,31 @@ func moved(ctx context.Context, q querier, s *Step, r *guardrails.Recommendation
 	if since.IsZero() {
 		since = s.CreatedAt
 	}
-	var did bool
-	err := q.QueryRow(ctx, `
-		select exists (
-			select from event
-			where site = $1 and sku = $2 and $3 in (location, from_location, to_location)
-				and type in ('receipt', 'putaway', 'pick', 'shipment', 'return', 'transfer', 'adjustment')
-				and occurred_at > $4::timestamptz - interval '168 hours' and recorded_at > $4)`, s.Site, a.SKU, a.Location, since).Scan(&did)
-	return did, err
+	rows, err := q.Query(ctx, `
+		select `+eventColumns+`
+		from event
+		where recorded_at > $1 and site = $2 and sku = $3`, pgx.QueryResultFormats{pgx.BinaryFormatCode}, since, s.Site, a.SKU)
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close()
+	d := newEventDecoder()
+	var e Recorded
+	for rows.Next() {
+		if err := d.decode(rows.RawValues(), &e); err != nil {
+			return false, err
+		}
+		if e.Posts() && e.Location.At() == a.Location.At() {
+			return true, nil
+		}
+		moves, n := e.Moves()
+		for _, m := range moves[:n] {
+			if m.Location == a.Location.At() && m.Qty != 0 {
+				return true, nil
+			}
+		}
+	}
+	return false, rows.Err()
 }
 
 // recordedRecommendation reads what a step recommends, as it was recorded.

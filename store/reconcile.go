@@ -38,7 +38,7 @@ func (db *DB) ReconcileExecutions(ctx context.Context) (int, error) {
 		if e.Target == guardrails.TargetInternal {
 			r.Outcome = ReportRetry
 		}
-		if r, err = db.AmbiguityOf(ctx, e.Target, r); err != nil {
+		if r, err = db.AmbiguityOf(ctx, &e, r); err != nil {
 			return 0, err
 		}
 		if err := db.SettleExecution(ctx, e, r, "reconciler"); err != nil && !errors.Is(err, ErrFenced) {
@@ -49,19 +49,41 @@ func (db *DB) ReconcileExecutions(ctx context.Context) (int, error) {
 	return len(abandoned) + woken, err
 }
 
+// applyFor is how long a target that does not apply a key once may still be at work
+// on what it did not answer. Until then its "not applied" is no reason to send again.
+const applyFor = 5 * time.Minute
+
 // AmbiguityOf turns a report that nobody can make sure of into another attempt,
-// where the target applies a key once and cannot be asked.
-func (db *DB) AmbiguityOf(ctx context.Context, target string, r Report) (Report, error) {
-	if r.Outcome != ReportUnknown {
+// where the target applies a key once and cannot be asked; and one that an operation
+// was never applied into an unknown one, where the target would apply it twice and
+// may still be at work on it.
+func (db *DB) AmbiguityOf(ctx context.Context, e *Execution, r Report) (Report, error) {
+	if r.Outcome != ReportUnknown && r.Outcome != ReportAbsent {
 		return r, nil
 	}
-	var again bool
-	err := db.pool.QueryRow(ctx, `select idempotent and query_url is null from target where name = $1`, target).Scan(&again)
+	var again, early bool
+	err := db.pool.QueryRow(ctx, `
+		select idempotent and query_url is null, not idempotent and exists (
+			select from execution_attempt
+			where execution_id = $2 and outcome = 'unknown' and sent_at > clock_timestamp() - $3::interval
+				and claim_epoch = (
+					select min(a.claim_epoch)
+					from execution_attempt a
+					where a.execution_id = $2 and a.outcome = 'unknown' and a.claim_epoch > coalesce((
+						select max(b.claim_epoch)
+						from execution_attempt b
+						where b.execution_id = $2 and b.outcome <> 'unknown'), 0)))
+		from target
+		where name = $1`, e.Target, e.ID, applyFor).Scan(&again, &early)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return r, fmt.Errorf("target %s: %w", target, err)
+		return r, fmt.Errorf("target %s: %w", e.Target, err)
 	}
-	if again {
+	switch {
+	case r.Outcome == ReportUnknown && again:
 		r.Outcome = ReportRetry
+	case r.Outcome == ReportAbsent && early:
+		r.Outcome = ReportUnknown
+		r.Detail += fmt.Sprintf("; it would apply it twice, so that it is not sent again within %s", applyFor)
 	}
 	return r, nil
 }
@@ -105,14 +127,17 @@ func (db *DB) wakeForgotten(ctx context.Context) (int, error) {
 }
 
 // ExpireDue ends the steps that nobody decided in time. What goes on regardless,
-// such as a hold, is proposed anew and escalated: silence is neither consent nor
-// an end to it.
+// such as a hold, is proposed anew and escalated in the same transaction: silence is
+// neither consent nor an end to it. Proposals of a ranking that nobody took up are
+// left alone: nobody can approve them any more, and the next ranking replaces them.
 func (db *DB) ExpireDue(ctx context.Context) (int, error) {
 	rows, _ := db.pool.Query(ctx, `
-		select id
-		from step
-		where state in ('blocked', 'pending', 'changes_requested') and expires_at <= clock_timestamp()
-		order by expires_at, id
+		select s.id
+		from step s
+		join recommendation r on r.id = s.recommendation_id
+		where s.state in ('blocked', 'pending', 'changes_requested') and s.expires_at <= clock_timestamp()
+			and (s.touched_at is not null or r.ranking_id is null)
+		order by s.expires_at, s.id
 		limit $1`, batchOf)
 	due, err := pgx.CollectRows(rows, pgx.RowTo[guardrails.StepID])
 	if err != nil {
@@ -120,39 +145,41 @@ func (db *DB) ExpireDue(ctx context.Context) (int, error) {
 	}
 	n := 0
 	for _, id := range due {
-		s, err := db.Decide(ctx, id, By{Machine: "clock"}, guardrails.Expire{})
+		err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error { return db.expire(ctx, tx, id) })
 		if ignorable(err) {
 			continue
 		}
 		if err != nil {
-			return n, err
+			return n, fmt.Errorf("step %s expires: %w", id, err)
 		}
 		n++
-		if s.Kind.Reproposed() {
-			if err := db.proposeAgain(ctx, &s); err != nil {
-				return n, err
-			}
-		}
 	}
 	return n, nil
 }
 
-// proposeAgain makes a step out of one that expired, with everything that it
-// rested on, and escalates it. A crash before it leaves the expired step, which
-// whoever proposed it proposes again.
-func (db *DB) proposeAgain(ctx context.Context, s *Step) error {
-	r, err := recordedRecommendation(ctx, db.pool, s)
+var clockwork = By{Machine: "clock"}
+
+// expire ends a step and makes another one of it where its kind asks for that, with
+// everything that it rested on.
+func (db *DB) expire(ctx context.Context, tx pgx.Tx, id guardrails.StepID) error {
+	// In the order in which proposals take their locks.
+	if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext('lane'), hashtext(lane)) from step where id = $1`, id); err != nil {
+		return err
+	}
+	s, refused, err := db.decideIn(ctx, tx, id, clockwork, guardrails.Expire{})
+	if err = errors.Join(err, refused); err != nil || !s.Kind.Reproposed() {
+		return err
+	}
+	r, err := recordedRecommendation(ctx, tx, &s)
 	if err != nil {
 		return err
 	}
-	again, err := db.Propose(ctx, *r, Source{})
-	if errors.Is(err, ErrStepLive) {
-		return nil
+	again, err := db.propose(ctx, tx, NewStepID(), *r, Source{})
+	if err != nil || again.State != guardrails.Pending {
+		return err
 	}
-	if err == nil && again.State == guardrails.Pending {
-		_, err = db.Decide(ctx, again.ID, By{Machine: "clock"}, guardrails.Escalate{})
-	}
-	return err
+	_, refused, err = db.decideIn(ctx, tx, again.ID, clockwork, guardrails.Escalate{})
+	return errors.Join(err, refused)
 }
 
 // EscalateDue calls for more attention to steps at a quarter, half and three
@@ -172,7 +199,7 @@ func (db *DB) EscalateDue(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("steps to escalate: %w", err)
 	}
 	for _, id := range due {
-		if _, err := db.Decide(ctx, id, By{Machine: "clock"}, guardrails.Escalate{}); err != nil && !ignorable(err) {
+		if _, err := db.Decide(ctx, id, clockwork, guardrails.Escalate{}); err != nil && !ignorable(err) {
 			return 0, err
 		}
 	}

@@ -294,6 +294,9 @@ END),
     constraint event_times CHECK (((occurred_at >= '1990-01-01 00:00:00+00'::timestamp with time zone) AND (known_at >= occurred_at) AND ((utc_offset >= '-1440'::integer) AND (utc_offset <= 1440)) AND ((expected_at IS NULL) = (expected_offset IS NULL)) AND ((expected_offset >= '-1440'::integer) AND (expected_offset <= 1440)))),
     constraint event_type CHECK ((type = ANY (ARRAY['asn'::text, 'receipt'::text, 'putaway'::text, 'pick'::text, 'pick_exception'::text, 'shipment'::text, 'return'::text, 'transfer'::text, 'count'::text, 'adjustment'::text]))),
 ) partition by RANGE (occurred_at);
+CREATE INDEX event_count_idx ON ONLY public.event USING btree (site, sku, occurred_at) WHERE (type = 'count'::text);
+CREATE INDEX event_load_idx ON ONLY public.event USING btree (site, load, line) WHERE (type = ANY (ARRAY['asn'::text, 'receipt'::text]));
+CREATE INDEX event_recorded_idx ON ONLY public.event USING brin (recorded_at) WITH (pages_per_range='16', autosummarize='on');
 CREATE INDEX event_seq_idx ON ONLY public.event USING btree (seq);
 comment on column event.known_at is 'from when on a feature may use it: occurred_at for imported history, else when it was recorded, never before it occurred';
 
@@ -364,6 +367,7 @@ create table execution (
     constraint execution_state CHECK ((state = ANY (ARRAY['queued'::text, 'sending'::text, 'unknown'::text, 'applied'::text, 'refused'::text, 'cancelled'::text]))),
     constraint execution_target_check CHECK ((target <> ''::text)),
 );
+CREATE INDEX execution_by_hand_idx ON public.execution USING btree (step_id) WHERE ((state = 'sending'::text) AND (target = 'manual'::text));
 CREATE INDEX execution_due_idx ON public.execution USING btree (next_attempt_at) WHERE (state = ANY (ARRAY['queued'::text, 'sending'::text, 'unknown'::text]));
 CREATE INDEX execution_lane_idx ON public.execution USING btree (lane, id) WHERE (state = ANY (ARRAY['queued'::text, 'sending'::text, 'unknown'::text]));
 comment on column execution.lane is 'site and SKU, or site and document: one after the other, by id';
@@ -812,6 +816,7 @@ create table step (
     constraint step_superseded CHECK (((superseded_by IS NULL) OR (state = 'superseded'::text))),
     constraint step_version_check CHECK ((version > 0)),
 );
+CREATE INDEX step_counted_idx ON public.step USING btree (site, changed_at) WHERE ((action = 'count_position'::text) AND (state = ANY (ARRAY['succeeded'::text, 'rejected'::text, 'withdrawn'::text])));
 CREATE INDEX step_due_idx ON public.step USING btree (expires_at) WHERE (state = ANY (ARRAY['blocked'::text, 'pending'::text, 'changes_requested'::text]));
 CREATE INDEX step_lane_idx ON public.step USING btree (lane, action, created_at);
 CREATE UNIQUE INDEX step_live ON public.step USING btree (action, site, subject) WHERE (state = ANY (ARRAY['blocked'::text, 'pending'::text, 'changes_requested'::text, 'approved'::text, 'executing'::text, 'unknown'::text, 'failed'::text, 'compensating'::text, 'compensation_failed'::text]));

@@ -117,7 +117,8 @@ type standing struct {
 const (
 	pausedFor = time.Minute      // until a paused target's operation is looked at again
 	firstAsk  = time.Second      // after an attempt without an answer
-	nextAsk   = 30 * time.Second // after a target did not say
+	nextAsk   = 30 * time.Second // after a target did not say, and then twice as long each time
+	lastAsk   = 30 * time.Minute // at most
 )
 
 func after(e *Execution, r *Report, now time.Time) standing {
@@ -135,7 +136,8 @@ func after(e *Execution, r *Report, now time.Time) standing {
 	case ReportUnknown:
 		n.state, n.due = guardrails.Uncertain, now.Add(firstAsk)
 		if e.State == guardrails.Uncertain {
-			n.due = now.Add(nextAsk)
+			asked := min(max(0, e.Epoch-e.Attempt-1), 10)
+			n.due = now.Add(min(nextAsk<<asked, lastAsk))
 		}
 	case ReportPaused:
 		n.state, n.attempt, n.due = guardrails.Queued, max(0, e.Attempt-1), now.Add(pausedFor)

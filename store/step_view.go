@@ -43,6 +43,17 @@ type ExecutionView struct {
 	Error        *string
 }
 
+// Waits returns the operation that waits for a human's word, nil for none.
+func (v *StepView) Waits() *ExecutionView {
+	for i := range v.Executions {
+		e := &v.Executions[i]
+		if e.State == guardrails.Uncertain || e.State == guardrails.Sending && e.Target == guardrails.TargetManual {
+			return e
+		}
+	}
+	return nil
+}
+
 // Decider is a person whom a step can be given to.
 type Decider struct {
 	ID   guardrails.PersonID

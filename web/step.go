@@ -35,7 +35,8 @@ type stepPage struct {
 	Deciders                       []choice
 	History                        []entry
 	Carried                        []carried
-	Reason                         string // typed before a refusal
+	Report                         *report // nil when nothing waits for people's word
+	Reason                         string  // typed before a refusal
 }
 
 // Heading names the page.
@@ -117,6 +118,9 @@ func doneNotice(did string, v *store.StepView) *notice {
 		if v.State != guardrails.Pending {
 			n.Text = "That was the last approval it needed. It is on its way."
 		}
+		if v.Waits() != nil {
+			n.Text = "That was the last approval it needed. Now people carry it out."
+		}
 	case "reject":
 		n.Title, n.Text = "You rejected it", "Nothing is sent."
 	case "changes":
@@ -125,6 +129,10 @@ func doneNotice(did string, v *store.StepView) *notice {
 		n.Title, n.Text = "It has another assignee", "Whoever else may approve it still can."
 	case "withdraw":
 		n.Title, n.Text = "It is withdrawn", "Nothing is sent."
+	case "done":
+		n.Title, n.Text = "It is done", "What you said is in the history."
+	case "not-done":
+		n.Title, n.Text = "It was not done", "What you said is in the history. What people were to do is over; what went to a target is sent again."
 	default:
 		return nil
 	}
@@ -167,6 +175,9 @@ func (s *server) stepPage(r *http.Request, v *viewer, view *store.StepView) (*st
 	p.addPeople(view, zone)
 	p.addHistory(view, zone)
 	p.Notice = standingNotice(view)
+	if p.Report, err = s.reportOf(r, v, view); err != nil {
+		return nil, err
+	}
 	return p, s.addRights(r, p, v, view)
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tallyman/guardrails"
+	"tallyman/store"
 )
 
 type deadCmd struct {
@@ -102,7 +103,7 @@ type deadAnswerCmd struct {
 	database
 	Step    string `arg:"" help:"The step."`
 	Applied bool   `help:"It was done."`
-	Absent  bool   `help:"It was not: what went to a target is sent again, what people were to do is given up."`
+	Absent  bool   `help:"It was not: what went to a target is sent again, what people were to do ends."`
 	By      string `required:"" placeholder:"EMAIL" help:"Who looked."`
 	Reason  string `required:"" help:"How they know; it is kept."`
 }
@@ -121,5 +122,5 @@ func (c *deadAnswerCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return db.ReportByHand(ctx, guardrails.StepID(c.Step), by, c.Applied, c.Reason)
+	return db.ReportByHand(ctx, guardrails.StepID(c.Step), by, store.Word{Done: c.Applied, Reason: c.Reason})
 }
