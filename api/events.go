@@ -19,6 +19,10 @@ import (
 // maxEventsBody bounds a body of events, packed and unpacked.
 const maxEventsBody = 8 << 20
 
+// maxEvents bounds the records of a body: a few bytes of gzip can hold millions,
+// and each is answered by itself.
+const maxEvents = 50_000
+
 type eventsRequest struct {
 	Source          string `query:"source" maxLength:"256" doc:"Sending system; wins over the records' own"`
 	ContentEncoding string `header:"Content-Encoding" doc:"gzip, or nothing"`
@@ -48,7 +52,7 @@ const refused = "refused"
 
 func (s *server) registerEvents(a huma.API) {
 	op := operation("ingestEvents", http.MethodPost, "/v1/events", "Take in events", store.EventsWrite)
-	op.Description = "A JSON array of events or one JSON object a line (NDJSON), plain or CloudEvents 1.0, at most 8 MiB, gzip allowed. " +
+	op.Description = "A JSON array of events or one JSON object a line (NDJSON), plain or CloudEvents 1.0, at most 8 MiB and 50,000 records, gzip allowed. " +
 		"Each record is taken or refused on its own, so the answer is 200 with a result for each, also when some or all were refused; " +
 		"400 means that the body as a whole could not be read and nothing of it was taken. Sending the same body again does no harm."
 	op.MaxBodyBytes, op.SkipValidateBody = maxEventsBody, true
@@ -105,6 +109,12 @@ func (s *server) ingest(ctx context.Context, in *eventsRequest) (*eventsResponse
 		e, err := reader.Next()
 		if errors.Is(err, io.EOF) {
 			break
+		}
+		if len(answer.Results) == maxEvents {
+			return nil, &Problem{
+				Status: http.StatusRequestEntityTooLarge, Code: "too_many_records",
+				Detail: fmt.Sprintf("the body has more than %d records; nothing of it was taken; send several bodies", maxEvents),
+			}
 		}
 		result := eventResult{Index: len(answer.Results), ID: e.ID}
 		var refusal *warehouse.Refusal

@@ -98,6 +98,28 @@ func TestMalformedRecordsAreRefusedOneByOne(t *testing.T) {
 	}
 }
 
+// A few kilobytes of gzip can hold millions of records.
+func TestTooManyRecords(t *testing.T) {
+	s := start(t)
+	key := s.key(store.Scopes)
+	send := func(records int) (int, string) {
+		w := s.call("POST", "/v1/events", key, zipped(t, strings.NewReader("["+strings.Repeat("1,", records-1)+"1]")), "Content-Encoding", "gzip")
+		if w.Code == 200 {
+			return read[eventsAnswer](t, w).Refused, ""
+		}
+		code, _ := problem(t, w)
+		return w.Code, code
+	}
+	if n, code := send(50_000); n != 50_000 || code != "" {
+		t.Errorf("as many as are allowed: %d %s", n, code)
+	}
+	for _, records := range []int{50_001, 4_000_000} {
+		if status, code := send(records); status != 413 || code != "too_many_records" {
+			t.Errorf("%d records: %d %s", records, status, code)
+		}
+	}
+}
+
 func TestBodiesOfEventsThatCannotBeRead(t *testing.T) {
 	s := start(t)
 	key := s.key(store.Scopes)

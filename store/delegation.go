@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -27,19 +26,19 @@ func (db *DB) Delegate(ctx context.Context, by Administrator, d guardrails.Deleg
 	err := db.changePeople(ctx, by, func(tx pgx.Tx) (string, []audit.Fact, error) {
 		_, err := tx.Exec(ctx, `
 			insert into delegation (from_id, to_id, kinds, sites, limit_minor, begins_at, ends_at)
-			values ($1, $2, $3, $4, $5, $6, $7)`,
+			values ($1, $2, coalesce($3::text[], '{}'), coalesce($4::text[], '{}'), $5, $6, $7)`,
 			d.From, d.To, d.Kinds, d.Sites, present(d.Limit.Minor, !d.Limit.Unlimited), d.Begin, d.End)
 		return "delegated", delegationFacts(&d), err
 	})
 	switch {
 	case violates(err, "delegation_people"):
-		err = errors.New("nobody delegates to themselves")
+		err = fmt.Errorf("%w: nobody delegates to themselves", ErrDelegation)
 	case violates(err, "delegation_time"):
-		err = fmt.Errorf("it must end after it begins, and within %d days", guardrails.MaxDelegation/(24*time.Hour))
+		err = fmt.Errorf("%w: it must end after it begins, and within %d days", ErrDelegation, guardrails.MaxDelegation/(24*time.Hour))
 	case violates(err, "delegation_kinds"):
-		err = errors.New("it needs at least one action, and changes of policy cannot be delegated")
+		err = fmt.Errorf("%w: it needs at least one action, and changes of policy never can be", ErrDelegation)
 	case violates(err, "delegation_sites"):
-		err = errors.New("it needs at least one site")
+		err = fmt.Errorf("%w: it needs at least one site", ErrDelegation)
 	case violates(err, "delegation_to_id_fkey"):
 		err = ErrNotFound
 	}
@@ -89,14 +88,22 @@ func (db *DB) RevokeDelegation(ctx context.Context, by Administrator, id int64) 
 
 // Delegations returns those that a person gave or got and that have not ended.
 func (db *DB) Delegations(ctx context.Context, person guardrails.PersonID) ([]Delegation, error) {
-	rows, _ := db.pool.Query(ctx, `
+	list, err := delegationsOf(ctx, db.pool, person)
+	if err != nil {
+		return nil, fmt.Errorf("delegations of person %d: %w", person, err)
+	}
+	return list, nil
+}
+
+func delegationsOf(ctx context.Context, q querier, person guardrails.PersonID) ([]Delegation, error) {
+	rows, _ := q.Query(ctx, `
 		select d.id, d.from_id, d.to_id, d.kinds, d.sites, d.limit_minor, d.begins_at, d.ends_at, f.name, t.name
 		from delegation d
 		join person f on f.id = d.from_id
 		join person t on t.id = d.to_id
 		where $1 in (d.from_id, d.to_id) and d.revoked_at is null and d.ends_at > clock_timestamp()
 		order by d.begins_at, d.id`, person)
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d Delegation, err error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (d Delegation, err error) {
 		var limit *int64
 		err = row.Scan(&d.ID, &d.From, &d.To, &d.Kinds, &d.Sites, &limit, &d.Begin, &d.End, &d.FromName, &d.ToName)
 		if limit == nil {
@@ -106,8 +113,4 @@ func (db *DB) Delegations(ctx context.Context, person guardrails.PersonID) ([]De
 		}
 		return d, err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("delegations of person %d: %w", person, err)
-	}
-	return list, nil
 }

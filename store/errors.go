@@ -9,5 +9,6 @@ var (
 	ErrIdempotencyMismatch = errors.New("the idempotency key stands for another request")
 	ErrStaleRanking        = errors.New("a newer ranking is in force")
 	ErrExists              = errors.New("is there already")
+	ErrDelegation          = errors.New("this cannot be delegated")
 	ErrStepLive            = errors.New("people are at work on this already")
 )

@@ -31,9 +31,12 @@ type StepCursor struct {
 // InboxSteps returns at most limit steps that the viewer may see, the soonest to
 // expire first; those that are done the latest first.
 func (db *DB) InboxSteps(ctx context.Context, viewer Viewer, f StepFilter, after StepCursor, limit int) ([]Step, error) {
-	order, compare := "s.expires_at, s.id", ">"
-	if f.Done {
-		order, compare = "s.expires_at desc, s.id desc", "<"
+	order, compare, which := "s.expires_at, s.id", ">", ""
+	if f.Done { // said as it is in the condition of the index step_done_idx
+		order, compare, which = "s.expires_at desc, s.id desc", "<", " and not (s."+liveStates+")"
+	}
+	if f.Live {
+		which += " and s." + liveStates
 	}
 	var steps []Step
 	err := db.read(ctx, viewer, func(tx pgx.Tx) (err error) {
@@ -41,17 +44,15 @@ func (db *DB) InboxSteps(ctx context.Context, viewer Viewer, f StepFilter, after
 			select `+stepColumns+`
 			from step s
 			join recommendation r on r.id = s.recommendation_id
-			where ($1 = '' or s.site = $1)
-				and ($2 = '' or s.action = $2)
-				and ($3 = '' or s.state = $3)
-				and (not $4 or s.`+liveStates+`)
-				and (not $5 or not (s.`+liveStates+`))
-				and ($6 or s.audited > 0 or s.touched_at is not null)
-				and ($7::bigint = 0 or `+waitsFor+`)
-				and ($9 = '' or (s.expires_at, s.id) `+compare+` ($8, $9))
+			where ($1::bigint = 0 or `+waits+`)
+				and ($2 = '' or s.site = $2)
+				and ($3 = '' or s.action = $3)
+				and ($4 = '' or s.state = $4)
+				and ($5 or `+taken+`)
+				and ($7 = '' or (s.expires_at, s.id) `+compare+` ($6, $7))`+which+`
 			order by `+order+`
-			limit $10`,
-			f.Site, f.Kind, f.State, f.Live, f.Done, f.Queue, f.Waiting, after.ExpiresAt, after.ID, limit)
+			limit $8`,
+			f.Waiting, f.Site, f.Kind, f.State, f.Queue, after.ExpiresAt, after.ID, limit)
 		steps, err = pgx.CollectRows(rows, scanStep)
 		return err
 	})
@@ -61,23 +62,36 @@ func (db *DB) InboxSteps(ctx context.Context, viewer Viewer, f StepFilter, after
 	return steps, nil
 }
 
-// waitsFor is the condition that step s needs a role that person $7 holds or
-// was delegated, and has nothing to say from them yet.
-const waitsFor = `s.state = 'pending' and s.expires_at > clock_timestamp()
-	and not exists (select from decision_human h where h.step_id = s.id and h.binding = s.binding and h.person_id = $7)
+// Conditions of a step s and the person $1.
+const (
+	// taken: it is no proposal of a ranking that nobody touched.
+	taken = `(s.audited > 0 or s.touched_at is not null)`
+
+	// waits: it needs a role that they hold or were delegated, and they have said
+	// nothing to it yet.
+	waits = `s.state = 'pending' and s.expires_at > clock_timestamp()
+	and not exists (select from decision_human h where h.step_id = s.id and h.binding = s.binding and h.person_id = $1)
 	and exists (
 		select from role_grant g
 		where g.revoked_at is null and g.site in (s.site, '*')
 			and s.requirement -> 'slots' @> jsonb_build_array(jsonb_build_object('role', g.role))
-			and (g.person_id = $7 or exists (
+			and (g.person_id = $1 or exists (
 				select from delegation d
-				where d.from_id = g.person_id and d.to_id = $7 and d.revoked_at is null and s.action = any (d.kinds)
+				where d.from_id = g.person_id and d.to_id = $1 and d.revoked_at is null and s.action = any (d.kinds)
 					and (s.site = any (d.sites) or '*' = any (d.sites)) and clock_timestamp() between d.begins_at and d.ends_at)))`
+)
 
-// WaitingSteps counts what waits for a person.
+// WaitingSteps counts what waits for a person, to a hundred. Every page asks.
 func (db *DB) WaitingSteps(ctx context.Context, person guardrails.PersonID) (n int, err error) {
-	steps, err := db.InboxSteps(ctx, Viewer{Person: person}, StepFilter{Waiting: person}, StepCursor{}, 100)
-	return len(steps), err
+	err = db.read(ctx, Viewer{Person: person}, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `
+			select count(*)
+			from (select from step s where `+taken+` and `+waits+` limit 100) t`, person).Scan(&n)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count what waits for person %d: %w", person, err)
+	}
+	return n, nil
 }
 
 // StepsByID returns those of the steps that the viewer may see.
@@ -105,41 +119,13 @@ func (db *DB) StepsByID(ctx context.Context, viewer Viewer, ids []guardrails.Ste
 // TryApprovals judges whether a person could approve each of the steps now. It
 // changes nothing; a nil says that they could.
 func (db *DB) TryApprovals(ctx context.Context, by By, steps []Step) ([]*guardrails.Refusal, error) {
-	refusals := make([]*guardrails.Refusal, len(steps))
+	var refusals []*guardrails.Refusal
 	err := db.readOnly(ctx, func(tx pgx.Tx) error {
-		now, err := clock(ctx, tx)
-		if err != nil {
-			return err
+		t, err := newTrial(ctx, tx, by, steps)
+		if err == nil {
+			refusals, err = t.approve(ctx, tx, steps)
 		}
-		ids, persons := make([]guardrails.StepID, len(steps)), []guardrails.PersonID{by.Person}
-		for i := range steps {
-			ids[i] = steps[i].ID
-		}
-		decisions, err := decisionsOfAll(ctx, tx, ids)
-		if err != nil {
-			return err
-		}
-		for _, list := range decisions {
-			for _, d := range list {
-				persons = append(persons, d.Person, d.OnBehalfOf)
-			}
-		}
-		x := guardrails.Context{Now: now, ModelInForce: true}
-		if x.People, err = people(ctx, tx, persons); err != nil {
-			return err
-		}
-		x.Actor = guardrails.Actor{Person: x.People[by.Person], Session: by.Session, AuthenticatedAt: by.AuthenticatedAt}
-		if x.Spent, err = spent(ctx, tx, x.Actor); err != nil {
-			return err
-		}
-		for i := range steps {
-			x.Decisions = decisions[steps[i].ID]
-			_, err := guardrails.Decide(steps[i].Step, x, guardrails.Approve{Binding: steps[i].Binding})
-			if err != nil && !errors.As(err, &refusals[i]) {
-				return err
-			}
-		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("try approvals: %w", err)
@@ -177,21 +163,6 @@ func (db *DB) readOnly(ctx context.Context, read func(pgx.Tx) error) error {
 	return pgx.BeginTxFunc(ctx, db.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, read)
 }
 
-func decisionsOfAll(ctx context.Context, q querier, ids []guardrails.StepID) (map[guardrails.StepID][]guardrails.Decision, error) {
-	rows, _ := q.Query(ctx, `select distinct step_id from decision where step_id = any ($1)`, ids)
-	decided, err := pgx.CollectRows(rows, pgx.RowTo[guardrails.StepID])
-	if err != nil {
-		return nil, err
-	}
-	all := map[guardrails.StepID][]guardrails.Decision{}
-	for _, id := range decided {
-		if all[id], err = decisionsOf(ctx, q, id); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
 // NoteView writes down that a person opened a step and what it asked for then.
 func (db *DB) NoteView(ctx context.Context, person guardrails.PersonID, s *Step) error {
 	_, err := db.pool.Exec(ctx, `
@@ -206,20 +177,38 @@ func (db *DB) NoteView(ctx context.Context, person guardrails.PersonID, s *Step)
 
 // Opened returns those of the steps that a person has looked at as they are now.
 func (db *DB) Opened(ctx context.Context, person guardrails.PersonID, ids []guardrails.StepID) (map[guardrails.StepID]bool, error) {
-	rows, _ := db.pool.Query(ctx, `
+	opened, err := db.stepSet(ctx, `
 		select s.id
 		from step s
 		join step_view v on v.step_id = s.id and v.binding = s.binding
 		where s.id = any ($1) and v.person_id = $2`, ids, person)
-	viewed, err := pgx.CollectRows(rows, pgx.RowTo[guardrails.StepID])
 	if err != nil {
 		return nil, fmt.Errorf("opened steps: %w", err)
 	}
-	opened := map[guardrails.StepID]bool{}
-	for _, id := range viewed {
-		opened[id] = true
-	}
 	return opened, nil
+}
+
+// Approved returns those of the steps that a person approved as they are now.
+func (db *DB) Approved(ctx context.Context, person guardrails.PersonID, ids []guardrails.StepID) (map[guardrails.StepID]bool, error) {
+	approved, err := db.stepSet(ctx, `
+		select s.id
+		from step s
+		join decision d on d.step_id = s.id and d.binding = s.binding
+		where s.id = any ($1) and d.person_id = $2 and d.verdict = 'approve'`, ids, person)
+	if err != nil {
+		return nil, fmt.Errorf("approved steps: %w", err)
+	}
+	return approved, nil
+}
+
+func (db *DB) stepSet(ctx context.Context, query string, args ...any) (map[guardrails.StepID]bool, error) {
+	rows, _ := db.pool.Query(ctx, query, args...)
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[guardrails.StepID])
+	set := make(map[guardrails.StepID]bool, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set, err
 }
 
 // Approval is one of several that are given together.

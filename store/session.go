@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -75,6 +76,9 @@ func (db *DB) SignIn(ctx context.Context, login, password, old string) (token st
 }
 
 func (db *DB) signIn(ctx context.Context, login, password, old, token string) (Session, error) {
+	if strings.ContainsRune(login, 0) || !utf8.ValidString(login) {
+		login = "" // nobody's name: no database can hold what was typed
+	}
 	var account int64
 	phc := nobodysHash
 	err := db.pool.QueryRow(ctx, `select id, password_hash from account where issuer = 'local' and subject = $1`, login).Scan(&account, &phc)

@@ -24,7 +24,8 @@ type StepView struct {
 	Decisions  []guardrails.Decision
 	Standing   []guardrails.Decision // the approvals that count now
 	Executions []ExecutionView
-	History    []audit.Entry // refusals included, by time
+	History    []audit.Entry // refusals included, the latest first
+	Earlier    int           // entries that are not in History
 	Successor  guardrails.StepID
 	Names      map[guardrails.PersonID]string // of everybody in it
 	Deciders   []Decider                      // who could approve it by role
@@ -59,6 +60,13 @@ type Decider struct {
 	ID   guardrails.PersonID
 	Name string
 }
+
+// How much of its history a view of a step has. Refusals count by themselves, so
+// that any number of attempts hides nothing that was decided.
+const (
+	mostHistory = 500
+	mostRefused = 50
+)
 
 // StepView returns a step with what is known about it. One that the viewer may not
 // see is not there.
@@ -127,20 +135,26 @@ func (v *StepView) readExecutions(ctx context.Context, tx pgx.Tx) (err error) {
 func (v *StepView) readHistory(ctx context.Context, tx pgx.Tx) error {
 	rows, _ := tx.Query(ctx, `
 		select body
-		from audit_entry
-		where stream in ($1, $1 || '/refused')
-		order by at, stream, seq
-		limit 500`, string(v.ID))
+		from (
+			(select body, at, stream, seq from audit_entry where stream = $1 order by seq desc limit $2)
+			union all
+			(select body, at, stream, seq from audit_entry where stream = $1 || '/refused' order by seq desc limit $3)) e
+		order by at desc, stream desc, seq desc`, string(v.ID), mostHistory, mostRefused)
 	bodies, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
 	if err != nil {
 		return err
 	}
+	oldest := map[string]int{}
 	for _, body := range bodies {
 		e, err := audit.ParseEntry(body)
 		if err != nil {
 			return err
 		}
 		v.History = append(v.History, e)
+		oldest[e.Stream] = e.Seq
+	}
+	for _, seq := range oldest {
+		v.Earlier += seq - 1 // a stream has no gaps
 	}
 	return nil
 }

@@ -1,8 +1,6 @@
 package web
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -21,7 +19,8 @@ type inboxPage struct {
 	Sites, Actions []choice
 	Show           string // name of the chosen tab
 	Rows           []inboxRow
-	Together       bool // some can be approved together
+	Groups         []group
+	This           string // address of this very page
 	Next           string
 	Filtered       bool
 	NoRole         bool
@@ -45,15 +44,11 @@ type inboxRow struct {
 	Late                    bool
 	Mine                    bool // given to the viewer
 	Can                     bool
+	For                     string // whom for the viewer could approve it, "" for nobody
 	Why                     string // not
 	Box                     string // value of its checkbox: step and binding
+	Group                   string // that its checkbox is of
 	Unopened                bool   // would have one, once it was looked at
-}
-
-// answer says what came of one of several approvals.
-type answer struct {
-	ID, Title, Text string
-	Done            bool
 }
 
 var tabs = []tab{{Name: "mine", Label: "Waiting for me"}, {Name: "open", Label: "All open"}, {Name: "done", Label: "Done"}}
@@ -107,7 +102,9 @@ func (s *server) readInbox(r *http.Request, v *viewer) (*inboxPage, error) {
 	default:
 		f.Done = true
 	}
-	steps, err := s.db.InboxSteps(r.Context(), store.Viewer{Person: v.Person}, f, readStepCursor(query), perPage+1)
+	after := readStepCursor(query)
+	p.This = inboxAddress(p.Show, f, after)
+	steps, err := s.db.InboxSteps(r.Context(), store.Viewer{Person: v.Person}, f, after, perPage+1)
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +112,9 @@ func (s *server) readInbox(r *http.Request, v *viewer) (*inboxPage, error) {
 		steps = steps[:perPage]
 		last := &steps[perPage-1]
 		p.Next = inboxAddress(p.Show, f, store.StepCursor{ExpiresAt: last.ExpiresAt, ID: last.ID})
+	}
+	if err := s.addAnswers(r, p, v); err != nil {
+		return nil, err
 	}
 	return p, s.addInboxRows(r, p, v, steps)
 }
@@ -147,33 +147,26 @@ func (s *server) addInboxRows(r *http.Request, p *inboxPage, v *viewer, steps []
 	if err != nil {
 		return err
 	}
-	ids := make([]guardrails.StepID, len(steps))
-	for i := range steps {
-		ids[i] = steps[i].ID
-	}
-	opened, err := s.db.Opened(r.Context(), v.Person, ids)
+	others, err := s.db.TryDelegated(r.Context(), v.By(), steps)
 	if err != nil {
 		return err
 	}
 	for i := range steps {
 		row := s.inboxRowOf(&steps[i], v)
-		if steps[i].State == guardrails.Pending {
-			row.Can = refusals[i] == nil
-			if !row.Can {
-				row.Why = sentence(refusals[i].Detail)
-			}
-		} else if steps[i].Reason != "" {
+		other, forOther := others[steps[i].ID]
+		switch {
+		case steps[i].State != guardrails.Pending:
 			row.Why = sentence(steps[i].Reason)
-		}
-		if r := &steps[i].Requirement; row.Can && r.Humans() == 1 && r.Auth == guardrails.Session && steps[i].Value <= guardrails.MaxBulkMinor {
-			row.Unopened = !opened[ids[i]]
-			if opened[ids[i]] {
-				row.Box, p.Together = string(ids[i])+" "+steps[i].Binding.String(), true
-			}
+		case refusals[i] == nil:
+			row.Can = true
+		case forOther:
+			row.For = other.Name
+		default:
+			row.Why = sentence(refusals[i].Detail)
 		}
 		p.Rows = append(p.Rows, row)
 	}
-	return nil
+	return s.addBoxes(r, p, v, steps)
 }
 
 func (s *server) inboxRowOf(step *store.Step, v *viewer) inboxRow {
@@ -191,76 +184,6 @@ func (s *server) inboxRowOf(step *store.Step, v *viewer) inboxRow {
 		row.Value = ""
 	}
 	return row
-}
-
-// approveTogether approves what was ticked, each by itself, and answers for each.
-func (s *server) approveTogether(w http.ResponseWriter, r *http.Request, v *viewer) {
-	var approvals []store.Approval
-	if err := r.ParseForm(); err != nil {
-		s.render(w, r, http.StatusBadRequest, "message", say("This form could not be read", "Open the steps again and try once more.").to("/steps", "Open the steps"))
-		return
-	}
-	for _, box := range r.PostForm["step"] {
-		id, binding, _ := strings.Cut(box, " ")
-		hash, err := guardrails.ParseHash(binding)
-		if err != nil || isBadText(id) {
-			s.render(w, r, http.StatusBadRequest, "message", say("This form could not be read", "Open the steps again and try once more.").to("/steps", "Open the steps"))
-			return
-		}
-		approvals = append(approvals, store.Approval{Step: guardrails.StepID(id), Binding: hash})
-	}
-	answers, n, err := s.answersTogether(r, v, approvals)
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	p, err := s.readInbox(r, v)
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	p.Answers, p.Notice = answers, n
-	s.render(w, r, http.StatusOK, "steps", p)
-}
-
-func (s *server) answersTogether(r *http.Request, v *viewer, approvals []store.Approval) ([]answer, *notice, error) {
-	ids := make([]guardrails.StepID, len(approvals))
-	for i, a := range approvals {
-		ids[i] = a.Step
-	}
-	steps, err := s.db.StepsByID(r.Context(), store.Viewer{Person: v.Person}, ids)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, id := range ids {
-		if step, ok := steps[id]; !ok || !v.person.Sees(step.Site) {
-			return nil, &notice{Title: "Nothing was approved", Text: "One of the steps is not there, or is at a site where you have no role."}, nil
-		}
-	}
-	results, err := s.db.ApproveTogether(r.Context(), v.By(), approvals)
-	if refusal, ok := errors.AsType[*guardrails.Refusal](err); ok {
-		return nil, &notice{Title: "Nothing was approved", Text: sentence(refusal.Detail)}, nil
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	var answers []answer
-	done := 0
-	for i, id := range ids {
-		step := steps[id]
-		a := answer{ID: string(id), Title: titleOf(&step), Text: "Approved.", Done: results[i] == nil}
-		refusal, isRefusal := errors.AsType[*guardrails.Refusal](results[i])
-		switch {
-		case a.Done:
-			done++
-		case isRefusal:
-			a.Text = sentence(refusal.Detail)
-		default:
-			a.Text = "It could not be done now. Try it again."
-		}
-		answers = append(answers, a)
-	}
-	return answers, &notice{Title: fmt.Sprintf("%d of %d approved", done, len(answers)), Calm: done == len(answers)}, nil
 }
 
 // zoneOf is the time zone of a site.

@@ -106,7 +106,7 @@ func limitWord(l guardrails.Limit) string {
 	if l.Unlimited {
 		return "without limit"
 	}
-	return grouped(warehouse.Money{Minor: l.Minor})
+	return exact(warehouse.Money{Minor: l.Minor})
 }
 
 // delegate lets another decide for the viewer between two dates.
@@ -127,14 +127,18 @@ func (s *server) delegate(w http.ResponseWriter, r *http.Request, v *viewer) {
 			d.Kinds = append(d.Kinds, k)
 		}
 	}
-	if err := s.db.Delegate(r.Context(), store.Administrator{Person: v.Person}, d); err != nil {
+	err = s.db.Delegate(r.Context(), store.Administrator{Person: v.Person}, d)
+	switch {
+	case errors.Is(err, store.ErrDelegation), errors.Is(err, store.ErrNotFound):
 		s.showMe(w, r, v, http.StatusUnprocessableEntity, &notice{
 			Title: "Nothing was changed",
 			Text:  "A delegation needs somebody else, at least one action, and dates of which the last is at most 30 days after the first.",
 		})
-		return
+	case err != nil:
+		s.fail(w, r, err)
+	default:
+		http.Redirect(w, r, "/me", http.StatusSeeOther)
 	}
-	http.Redirect(w, r, "/me", http.StatusSeeOther)
 }
 
 func (s *server) endDelegation(w http.ResponseWriter, r *http.Request, v *viewer) {

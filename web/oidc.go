@@ -11,7 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -30,13 +30,20 @@ type OIDC struct {
 // maxAuthAge is how old a sign-in at the provider may be when it is used here.
 const maxAuthAge = 8 * time.Hour
 
+// patience bounds each request to a provider.
+var patience = 10 * time.Second
+
 // provider is a provider that is asked for its addresses when it is first needed:
 // the program starts also while it is away.
 type provider struct {
 	config   OIDC
 	redirect string
+	client   *http.Client
+	found    atomic.Pointer[discovered]
+}
 
-	mu       sync.Mutex
+// discovered is what a provider said of itself.
+type discovered struct {
 	oauth    *oauth2.Config
 	verifier *oidc.IDTokenVerifier
 }
@@ -48,26 +55,29 @@ func newProvider(c *OIDC, public string) (*provider, error) {
 	if public == "" {
 		return nil, errors.New("signing in with an identity provider needs the public URL of this site, to which it sends people back")
 	}
-	return &provider{config: *c, redirect: public + "/oidc/callback"}, nil
+	return &provider{config: *c, redirect: public + "/oidc/callback", client: &http.Client{Timeout: patience}}, nil
 }
 
-func (p *provider) discover(ctx context.Context) (*oauth2.Config, *oidc.IDTokenVerifier, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.oauth != nil {
-		return p.oauth, p.verifier, nil
+// discover asks the provider until it has answered once. Nobody waits for
+// another's request: one that hangs holds up whoever made it alone.
+func (p *provider) discover(ctx context.Context) (*discovered, error) {
+	if d := p.found.Load(); d != nil {
+		return d, nil
 	}
 	// Keys are fetched later with this context, after the request that began it.
-	found, err := oidc.NewProvider(context.WithoutCancel(ctx), p.config.Issuer)
+	answer, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.client), p.config.Issuer)
 	if err != nil {
-		return nil, nil, fmt.Errorf("identity provider: %w", err)
+		return nil, fmt.Errorf("identity provider: %w", err)
 	}
-	p.oauth = &oauth2.Config{
-		ClientID: p.config.ClientID, ClientSecret: p.config.Secret, Endpoint: found.Endpoint(), RedirectURL: p.redirect,
-		Scopes: []string{oidc.ScopeOpenID, "profile", "email", "groups"},
+	d := &discovered{
+		&oauth2.Config{
+			ClientID: p.config.ClientID, ClientSecret: p.config.Secret, Endpoint: answer.Endpoint(), RedirectURL: p.redirect,
+			Scopes: []string{oidc.ScopeOpenID, "profile", "email", "groups"},
+		},
+		answer.Verifier(&oidc.Config{ClientID: p.config.ClientID}),
 	}
-	p.verifier = found.Verifier(&oidc.Config{ClientID: p.config.ClientID})
-	return p.oauth, p.verifier, nil
+	p.found.Store(d)
+	return d, nil
 }
 
 // attempt is one sign-in under way, kept in a cookie of the browser that began it.
@@ -103,7 +113,7 @@ func (s *server) startOIDC(w http.ResponseWriter, r *http.Request) {
 		s.render(w, r, http.StatusNotFound, "message", say("There is no such page", "No identity provider is configured here.").to("/signin", "Sign in"))
 		return
 	}
-	oauth, _, err := s.oidc.discover(r.Context())
+	provider, err := s.oidc.discover(r.Context())
 	if err != nil {
 		s.noOIDC(w, r, http.StatusBadGateway, "The identity provider does not answer. Try again in a moment.", err)
 		return
@@ -116,7 +126,7 @@ func (s *server) startOIDC(w http.ResponseWriter, r *http.Request) {
 		options = append(options, oauth2.SetAuthURLParam("prompt", "login"))
 	}
 	s.setAttempt(w, &a)
-	http.Redirect(w, r, oauth.AuthCodeURL(a.state, append(options, oauth2.SetAuthURLParam("max_age", age))...), http.StatusSeeOther)
+	http.Redirect(w, r, provider.oauth.AuthCodeURL(a.state, append(options, oauth2.SetAuthURLParam("max_age", age))...), http.StatusSeeOther)
 }
 
 // finishOIDC is where the provider sends the browser back to.
@@ -160,16 +170,16 @@ func (s *server) noOIDC(w http.ResponseWriter, r *http.Request, status int, text
 
 // identify exchanges a code for a token and believes what is signed in it.
 func (p *provider) identify(ctx context.Context, code string, a *attempt) (*store.Identity, error) {
-	oauth, verifier, err := p.discover(ctx)
+	d, err := p.discover(ctx)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := oauth.Exchange(ctx, code, oauth2.VerifierOption(a.verifier))
+	answer, err := d.oauth.Exchange(oidc.ClientContext(ctx, p.client), code, oauth2.VerifierOption(a.verifier))
 	if err != nil {
 		return nil, err
 	}
 	raw, _ := answer.Extra("id_token").(string)
-	token, err := verifier.Verify(ctx, raw)
+	token, err := d.verifier.Verify(ctx, raw)
 	if err != nil {
 		return nil, err
 	}

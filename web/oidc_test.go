@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,6 +34,8 @@ type identities struct {
 	challenge string
 	claims    map[string]any
 	signer    *ecdsa.PrivateKey // of the next token
+
+	before, beforeToken func() // it answers who it is, or with a token
 }
 
 func newKey(t *testing.T) *ecdsa.PrivateKey {
@@ -46,12 +49,13 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 
 func startIdentities(t *testing.T) *identities {
 	t.Helper()
-	p := &identities{t: t, key: newKey(t)}
+	p := &identities{t: t, key: newKey(t), before: func() {}, beforeToken: func() {}}
 	mux := http.NewServeMux()
 	served := httptest.NewServer(mux)
 	t.Cleanup(served.Close)
 	p.url = served.URL
 	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		p.before()
 		p.answer(w, map[string]any{
 			"issuer": p.url, "authorization_endpoint": p.url + "/authorize", "token_endpoint": p.url + "/token", "jwks_uri": p.url + "/keys",
 			"id_token_signing_alg_values_supported": []string{"ES256"},
@@ -61,6 +65,7 @@ func startIdentities(t *testing.T) *identities {
 		p.answer(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: p.key.Public(), KeyID: "k", Algorithm: "ES256", Use: "sig"}}})
 	})
 	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
+		p.beforeToken()
 		sum := sha256.Sum256([]byte(r.FormValue("code_verifier")))
 		if r.FormValue("code") != "code" || base64.RawURLEncoding.EncodeToString(sum[:]) != p.challenge {
 			w.WriteHeader(http.StatusBadRequest)
@@ -157,7 +162,7 @@ func TestSigningInWithAProvider(t *testing.T) {
 		t.Errorf("cookies %v", b.cookies)
 	}
 	_, page, _ = b.open("/me")
-	says(t, page, "Anna Berg", "<strong>supervisor</strong> at DC-1: 2\u202f500 a step")
+	says(t, page, "Anna Berg", "<strong>supervisor</strong> at DC-1: 2\u202f500.00 a step")
 	_, page, _ = b.open("/signin?again=1&next=/steps")
 	says(t, page, "Sign in again", "again=1")
 	keepsQuietOf(t, page, `name="password"`)
@@ -248,6 +253,53 @@ func TestFreshnessIsTheProviders(t *testing.T) {
 		if fresh := time.Since(session.AuthenticatedAt) < guardrails.FreshFor; err != nil || fresh != c.fresh {
 			t.Errorf("%s: fresh is %v, %v", name, fresh, err)
 		}
+	}
+}
+
+// A provider that hangs holds up nobody but whoever asked it.
+func TestAProviderThatHangs(t *testing.T) {
+	p := startIdentities(t)
+	asked, done := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	p.before = func() {
+		hangs := false
+		once.Do(func() { hangs = true })
+		if hangs {
+			close(asked)
+			<-done
+		}
+	}
+	s := startWithOIDC(t, p)
+	first := make(chan int)
+	go func() {
+		status, _, _ := s.browser().open("/oidc/start")
+		first <- status
+	}()
+	<-asked
+	if status, page, _ := p.visit(s.browser(), "/oidc/start", func(map[string]any) {}); status != 303 {
+		t.Errorf("while another waits: %d %s", status, page)
+	}
+	close(done)
+	if status := <-first; status != 303 {
+		t.Errorf("who waited: %d", status)
+	}
+}
+
+// A provider that never answers is given up on.
+func TestAProviderThatNeverAnswers(t *testing.T) {
+	web.SetPatience(t, 50*time.Millisecond)
+	p := startIdentities(t)
+	done := make(chan struct{})
+	t.Cleanup(func() { close(done) }) // before its server closes
+	p.before = func() { <-done }
+	s := startWithOIDC(t, p)
+	if status, page, _ := s.browser().open("/oidc/start"); status != http.StatusBadGateway {
+		t.Errorf("it never says who it is: %d %s", status, page)
+	}
+	p.before = func() {}
+	p.beforeToken = func() { <-done }
+	if status, page, _ := p.visit(s.browser(), "/oidc/start", func(map[string]any) {}); status != http.StatusForbidden {
+		t.Errorf("it never gives a token: %d %s", status, page)
 	}
 }
 

@@ -34,6 +34,7 @@ type stepPage struct {
 	Can                            rights
 	Deciders                       []choice
 	History                        []entry
+	Earlier                        int // entries that are not shown
 	Carried                        []carried
 	Report                         *report // nil when nothing waits for people's word
 	Reason                         string  // typed before a refusal
@@ -194,7 +195,7 @@ func standingNotice(v *store.StepView) *notice {
 	case guardrails.Expired:
 		n.Title, n.Text = "It expired", "Nobody decided in time. Silence is not consent: nothing was approved, and nothing is sent."
 	case guardrails.Blocked:
-		n.Title, n.Text = "It is blocked", "Nobody can approve it as it is: "+strings.ToLower(sentence(v.Reason))
+		n.Title, n.Text = "It is blocked", sentence("nobody can approve it as it is: "+v.Reason)
 	case guardrails.Invalidated:
 		n.Title, n.Text = "It was approved, and no longer held when it was to be sent", sentence(v.Reason)
 	case guardrails.ChangesRequested:
@@ -276,6 +277,7 @@ func verdictWord(d *guardrails.Decision) string {
 }
 
 func (p *stepPage) addHistory(v *store.StepView, zone *time.Location) {
+	p.Earlier = v.Earlier
 	for i := range v.History {
 		e := &v.History[i]
 		out := entry{When: moment(e.At, zone), Who: actorName(e.Actor, v), What: strings.ReplaceAll(e.Event, "_", " ")}

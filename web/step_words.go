@@ -6,8 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -112,7 +116,7 @@ func minor(s, currency string) string {
 	return amount(n, warehouse.Currency(currency))
 }
 
-// amount says a value, which may be unknown.
+// amount says a value to the last cent, which may be unknown.
 func amount(n int64, c warehouse.Currency) string {
 	if n == guardrails.UnknownAmount {
 		return "not known, so treated as beyond every limit"
@@ -120,7 +124,7 @@ func amount(n int64, c warehouse.Currency) string {
 	if n == 0 {
 		return "nothing"
 	}
-	text := grouped(warehouse.Money{Minor: n, Currency: c})
+	text := exact(warehouse.Money{Minor: n, Currency: c})
 	if c != "" && c != warehouse.NoCurrency {
 		text += " " + string(c)
 	}
@@ -203,8 +207,8 @@ func evidenceOf(s *store.Step) evidence {
 	for _, r := range known.Reasons {
 		e.Reasons = append(e.Reasons, r.Text)
 	}
-	for name, signal := range known.Signals {
-		if signal.Score != nil {
+	for _, name := range slices.Sorted(maps.Keys(known.Signals)) {
+		if signal := known.Signals[name]; signal.Score != nil {
 			percent, _, _ := risk(*signal.Score)
 			e.Facts = append(e.Facts, pair{"chance of " + strings.ReplaceAll(name, "_", " "), fmt.Sprintf("%d %%", percent)})
 		}
@@ -271,10 +275,16 @@ func refused(r *guardrails.Refusal, v *store.StepView, me guardrails.PersonID) *
 
 func again(id guardrails.StepID) string { return "/signin?again=1&next=/steps/" + string(id) }
 
-// sentence begins with a capital letter and ends with a full stop.
+// sentence begins with a capital letter and ends with a full stop, where it does
+// not end otherwise.
 func sentence(s string) string {
-	if s == "" {
+	first, size := utf8.DecodeRuneInString(s)
+	if size == 0 {
 		return ""
 	}
-	return strings.ToUpper(s[:1]) + s[1:] + "."
+	s = string(unicode.ToUpper(first)) + s[size:]
+	if strings.ContainsAny(s[len(s)-1:], ".!?") {
+		return s
+	}
+	return s + "."
 }

@@ -72,11 +72,17 @@ func minutes(m float64) string {
 
 // grouped writes an estimated amount, from a hundred on without cents: "1 234".
 func grouped(m warehouse.Money) string {
+	text := exact(m)
+	if whole, _, _ := strings.Cut(text, "."); len(strings.TrimPrefix(whole, "-")) > 2 {
+		return whole
+	}
+	return text
+}
+
+// exact writes an amount to the last cent: "1 234.50".
+func exact(m warehouse.Money) string {
 	whole, cents, _ := strings.Cut(m.String(), ".")
 	digits := strings.TrimPrefix(whole, "-")
-	if len(digits) < 3 && cents != "" {
-		return whole + "." + cents
-	}
 	var b strings.Builder
 	b.WriteString(whole[:len(whole)-len(digits)])
 	for i, d := range digits {
@@ -84,6 +90,9 @@ func grouped(m warehouse.Money) string {
 			b.WriteRune('\u202f') // narrow, does not break
 		}
 		b.WriteRune(d)
+	}
+	if cents != "" {
+		b.WriteString("." + cents)
 	}
 	return b.String()
 }
