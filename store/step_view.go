@@ -117,7 +117,7 @@ func (v *StepView) readHistory(ctx context.Context, tx pgx.Tx) error {
 	rows, _ := tx.Query(ctx, `
 		select body
 		from audit_entry
-		where stream in ($1, $1 || '/refused')
+		where stream in ($1, $1 || '/refused', $1 || '/review')
 		order by at, stream, seq
 		limit 500`, string(v.ID))
 	bodies, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
