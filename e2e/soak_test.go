@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,6 +65,8 @@ func TestSoakExecution(t *testing.T) {
 type soak struct {
 	*testing.T
 	bin, dir, journal string
+	listen            string // where the program serves
+	target            string // address of the reference receiver
 	postgres          *pglocal.Server
 	db                *store.DB
 	people            map[guardrails.Role][]guardrails.PersonID
@@ -79,7 +82,7 @@ type soak struct {
 
 func newSoak(t *testing.T) *soak {
 	t.Helper()
-	s := &soak{T: t, bin: program(t), dir: t.TempDir(), people: map[guardrails.Role][]guardrails.PersonID{}}
+	s := &soak{T: t, bin: program(t), dir: t.TempDir(), listen: freeAddress(t), people: map[guardrails.Role][]guardrails.PersonID{}}
 	s.startPostgres()
 	t.Cleanup(func() { _ = s.postgres.Stop(context.WithoutCancel(t.Context())) })
 	if err := store.Migrate(t.Context(), s.postgres.DSN()); err != nil {
@@ -95,6 +98,17 @@ func newSoak(t *testing.T) *soak {
 	s.start()
 	t.Cleanup(s.kill)
 	return s
+}
+
+// freeAddress is one that nobody serves at now.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
 }
 
 func (s *soak) startPostgres() {
@@ -125,9 +139,9 @@ func (s *soak) startTarget() {
 	if err != nil {
 		s.Fatal(err)
 	}
-	url = strings.TrimSpace(url)
+	s.target = strings.TrimSpace(url)
 	_, err = s.db.AddTarget(s.Context(), store.Target{
-		Name: "wms", URL: url, QueryURL: url, Idempotent: true, Private: true,
+		Name: "wms", URL: s.target, QueryURL: s.target, Idempotent: true, Private: true,
 		Sites: []warehouse.Site{"*"}, Kinds: []guardrails.Kind{guardrails.KindCountPosition},
 	})
 	if err != nil {
@@ -258,7 +272,7 @@ func (s *soak) breakThings(f faults, r *rand.Rand) {
 
 func (s *soak) start() {
 	s.Helper()
-	s.program, s.ended = exec.Command(s.bin, "serve", "--dir", s.dir, "--database-url", s.postgres.DSN(), "--listen", "127.0.0.1:0"), make(chan struct{})
+	s.program, s.ended = exec.Command(s.bin, "serve", "--dir", s.dir, "--database-url", s.postgres.DSN(), "--listen", s.listen), make(chan struct{})
 	s.program.Stderr = &s.log
 	if err := s.program.Start(); err != nil {
 		s.Fatal(err)

@@ -25,6 +25,7 @@ func TestAttack(t *testing.T) {
 		attack  func(*world)
 		options []option
 	}{
+		{"16 a worker dies before, while or after it sends", attackDeadWorker, nil},
 		{"18 the target applies, then times out", attackTimeout, nil},
 		{"19 a target that repeats what it is sent answers 500 after applying", attackCareless, []option{careless}},
 		{"19 a target that repeats what it is sent applies late", attackLate, []option{func(t *store.Target) { t.Idempotent = false }}},

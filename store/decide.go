@@ -211,7 +211,7 @@ func addWorld(ctx context.Context, q querier, s *Step, x *guardrails.Context) er
 	return q.QueryRow(ctx, `
 		select count(*) filter (where approved_at > clock_timestamp() - interval '720 hours'),
 			coalesce(bool_or(approved_at < clock_timestamp() - interval '24 hours'
-				and (select count(*) from glass_review g where g.step_id = step.id) < 2), false)
+				and (select count(*) from glass_review g where g.step_id = step.id) < $2), false)
 		from step
-		where site = $1 and break_glass`, s.Site).Scan(&x.GlassBroken, &x.ReviewLate)
+		where site = $1 and break_glass`, s.Site, guardrails.GlassReviews).Scan(&x.GlassBroken, &x.ReviewLate)
 }

@@ -10,7 +10,7 @@ grant select on all tables in schema public to tallyman_app;
 -- People and keys read steps as tallyman_viewer, under row security.
 revoke all on all tables in schema public from tallyman_viewer;
 grant usage on schema public to tallyman_viewer;
-grant select on step, recommendation, operation, decision, decision_human, execution, audit_entry to tallyman_viewer;
+grant select on step, recommendation, operation, decision, decision_human, execution, audit_entry, glass_review to tallyman_viewer;
 grant select on role_grant, delegation, person_ref to tallyman_viewer;
 grant select (id, name, refs_known, deactivated_at) on person to tallyman_viewer;
 grant select (id, scopes, sites, revoked_at, expires_at) on api_key to tallyman_viewer;

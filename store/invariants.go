@@ -9,7 +9,7 @@ import (
 
 // Violation is a row that breaks an invariant.
 type Violation struct {
-	Invariant string // "I1" to "I19"
+	Invariant string // "I1" to "I20"
 	Means     string // what must hold
 	Row       string // that does not
 }
@@ -178,6 +178,12 @@ var invariants = []struct{ name, means, query string }{
 		where c.compensation and not exists (
 			select from execution e
 			where e.step_id = c.step_id and e.operation = c.operation and not e.compensation and e.state = 'applied')`},
+	{"I20", "others than who broke the glass reviewed it", `
+		select g.step_id
+		from glass_review g
+		join step s on s.id = g.step_id
+		left join decision d on d.step_id = s.id and d.verdict = 'approve' and g.person_id in (d.person_id, d.on_behalf_of)
+		where not s.break_glass or d.id is not null`},
 }
 
 // Invariants returns what in the database breaks a rule that nothing may break.

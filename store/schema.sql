@@ -422,6 +422,12 @@ create table glass_review (
     constraint glass_review_note_check CHECK ((note <> ''::text)),
 );
 CREATE TRIGGER glass_review_change BEFORE DELETE OR UPDATE ON public.glass_review FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER glass_review_check BEFORE INSERT ON public.glass_review FOR EACH ROW EXECUTE FUNCTION check_glass_review();
+alter table glass_review enable row level security;
+create policy program on glass_review for all to tallyman_app using (true) with check (true);
+create policy site on glass_review for select to tallyman_viewer using ((EXISTS ( SELECT
+   FROM step s
+  WHERE (s.id = glass_review.step_id))));
 
 create table kill_switch (
     id bigint not null generated always as identity,
@@ -818,6 +824,7 @@ create table step (
 );
 CREATE INDEX step_counted_idx ON public.step USING btree (site, changed_at) WHERE ((action = 'count_position'::text) AND (state = ANY (ARRAY['succeeded'::text, 'rejected'::text, 'withdrawn'::text])));
 CREATE INDEX step_due_idx ON public.step USING btree (expires_at) WHERE (state = ANY (ARRAY['blocked'::text, 'pending'::text, 'changes_requested'::text]));
+CREATE INDEX step_glass_idx ON public.step USING btree (site, approved_at) WHERE break_glass;
 CREATE INDEX step_lane_idx ON public.step USING btree (lane, action, created_at);
 CREATE UNIQUE INDEX step_live ON public.step USING btree (action, site, subject) WHERE (state = ANY (ARRAY['blocked'::text, 'pending'::text, 'changes_requested'::text, 'approved'::text, 'executing'::text, 'unknown'::text, 'failed'::text, 'compensating'::text, 'compensation_failed'::text]));
 comment on column step.requirement is '{"slots": [{"role", "count"}], "auth", "excludes", "life_us", "deny"}';
@@ -1226,6 +1233,38 @@ begin
     if new.claim_epoch < old.claim_epoch then
         raise exception 'execution % was claimed by another worker', old.id
             using errcode = 'integrity_constraint_violation', constraint = 'execution_fence';
+    end if;
+    return new;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.check_glass_review()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+    s step;
+begin
+    select * into strict s from step where id = new.step_id;
+    if not s.break_glass then
+        raise exception 'nobody broke the glass for step %', s.id
+            using errcode = 'integrity_constraint_violation', constraint = 'glass_review_broken';
+    end if;
+    if exists (
+        select from decision d
+        where d.step_id = s.id and d.verdict = 'approve' and new.person_id in (d.person_id, d.on_behalf_of))
+        or exists (
+            select
+            from recommendation r, jsonb_array_elements(r.parties) party
+            left join person_ref f on f.ref = party ->> 'ref'
+            where r.id = s.recommendation_id and coalesce((party ->> 'person')::bigint, f.person_id) = new.person_id)
+    then
+        raise exception 'whoever had a part in step % does not review it', s.id
+            using errcode = 'integrity_constraint_violation', constraint = 'glass_review_duties';
+    end if;
+    if exists (select from person where id = new.person_id and deactivated_at is not null) then
+        raise exception 'who reviews step % is not active', s.id
+            using errcode = 'integrity_constraint_violation', constraint = 'glass_review_active';
     end if;
     return new;
 end

@@ -136,7 +136,7 @@ func (v *StepView) readHistory(ctx context.Context, tx pgx.Tx) error {
 	rows, _ := tx.Query(ctx, `
 		select body
 		from (
-			(select body, at, stream, seq from audit_entry where stream = $1 order by seq desc limit $2)
+			(select body, at, stream, seq from audit_entry where stream in ($1, $1 || '/review') order by at desc, stream desc, seq desc limit $2)
 			union all
 			(select body, at, stream, seq from audit_entry where stream = $1 || '/refused' order by seq desc limit $3)) e
 		order by at desc, stream desc, seq desc`, string(v.ID), mostHistory, mostRefused)

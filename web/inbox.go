@@ -59,6 +59,9 @@ func (s *server) inbox(w http.ResponseWriter, r *http.Request, v *viewer) {
 		s.fail(w, r, err)
 		return
 	}
+	if n, err := s.db.WaitingReviews(r.Context(), v.By()); err == nil && n > 0 {
+		p.Notice = &notice{Title: "The glass was broken", Text: "Somebody approved alone in an emergency, and you can review it.", Link: "/glass", Go: "Review it"}
+	}
 	s.render(w, r, http.StatusOK, "steps", p)
 }
 

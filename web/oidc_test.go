@@ -141,7 +141,7 @@ func startWithOIDC(t *testing.T, p *identities) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &site{t, db, h}
+	return &site{t, "", db, h}
 }
 
 func TestSigningInWithAProvider(t *testing.T) {

@@ -134,6 +134,8 @@ func doneNotice(did string, v *store.StepView) *notice {
 		n.Title, n.Text = "It is done", "What you said is in the history."
 	case "not-done":
 		n.Title, n.Text = "It was not done", "What you said is in the history. What people were to do is over; what went to a target is sent again."
+	case "glass":
+		n.Title, n.Text = "You broke the glass", "It is on its way. Two others will ask whether that was right."
 	default:
 		return nil
 	}
@@ -207,7 +209,10 @@ func standingNotice(v *store.StepView) *notice {
 		n.Title, n.Text = "Its time is over", "It can no longer be approved."
 	case guardrails.Approved, guardrails.Executing, guardrails.Unknown, guardrails.Failed, guardrails.Compensating, guardrails.CompensationFailed,
 		guardrails.Succeeded, guardrails.Compensated, guardrails.Rejected, guardrails.Withdrawn:
-		return nil
+		if !v.BreakGlass {
+			return nil
+		}
+		n.Title, n.Text, n.Link, n.Go = "One human approved it alone", "Two others review whether that was right.", "/glass", "Open the reviews"
 	}
 	if v.Successor != "" {
 		n.Link, n.Go = "/steps/"+string(v.Successor), "Open the step that is live now"

@@ -60,7 +60,7 @@ func (b *tabs) enter(login string) *visitor {
 
 func (v *visitor) signInHere() {
 	v.t.Helper()
-	v.run(chromedp.SendKeys(chromedp.CSS("#login"), v.name), chromedp.SendKeys(chromedp.CSS("#password"), password))
+	v.run(chromedp.Clear(chromedp.CSS("#login")), chromedp.SendKeys(chromedp.CSS("#login"), v.name), chromedp.SendKeys(chromedp.CSS("#password"), password))
 	v.click("form.stack button.primary")
 	v.run(chromedp.WaitVisible(chromedp.CSS("form[action='/signout']")))
 }

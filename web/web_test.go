@@ -32,19 +32,25 @@ func TestMain(m *testing.M) { storetest.Main(m) }
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 type site struct {
-	t  *testing.T
-	db *store.DB
-	h  http.Handler
+	t   *testing.T
+	dsn string // of the owner of the tables
+	db  *store.DB
+	h   http.Handler
 }
 
 func start(t *testing.T, now time.Time) *site {
 	t.Helper()
-	db := storetest.DB(t)
+	dsn := storetest.DSN(t)
+	db, err := store.Open(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
 	h, err := web.New(db, func() time.Time { return now }, slog.New(slog.NewTextHandler(t.Output(), nil)), web.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &site{t, db, h}
+	return &site{t, dsn, db, h}
 }
 
 func (s *site) hear(codes ...warehouse.Site) {
