@@ -94,29 +94,26 @@ func clientOf(t *testing.T, s *llmtest.Server, reserve llm.Reserve) *llm.Client 
 	return c
 }
 
-// saysLabel answers with the code whose meaning begins with a label's name.
-func saysLabel(name string) llmtest.Reply {
-	return func(w http.ResponseWriter, r *http.Request, req llmtest.Request) {
-		pick := func(_ string, codes []string) string {
-			for _, m := range req.Messages {
-				for line := range strings.Lines(m.Content) {
-					var offered struct {
-						Codes []struct{ Code, Means string }
-					}
-					if json.Unmarshal([]byte(line), &offered) != nil {
-						continue
-					}
-					for _, c := range offered.Codes {
-						if strings.HasPrefix(c.Means, name) {
-							return c.Code
-						}
+// saysShort answers with the code that stands for what was received short.
+func saysShort(w http.ResponseWriter, r *http.Request, req llmtest.Request) {
+	llmtest.Model{Pick: func(_ string, codes []string) string {
+		for _, m := range req.Messages {
+			for line := range strings.Lines(m.Content) {
+				var offered struct {
+					Codes []struct{ Code, Means string }
+				}
+				if json.Unmarshal([]byte(line), &offered) != nil {
+					continue
+				}
+				for _, c := range offered.Codes {
+					if strings.HasPrefix(c.Means, "Received short") {
+						return c.Code
 					}
 				}
 			}
-			return codes[len(codes)-1]
 		}
-		llmtest.Model{Pick: pick}.Reply(w, r, req)
-	}
+		return codes[len(codes)-1]
+	}}.Reply(w, r, req)
 }
 
 // unsure is a ticket that the embedded model leaves to others.
@@ -124,7 +121,7 @@ const unsure = "ASN says 18 cartons, only 16 on the pallet, driver signed"
 
 func TestAnUnclearTicketIsLabelledByALanguageModel(t *testing.T) {
 	o := openOffice(t)
-	s := llmtest.New(t, saysLabel("Received short"))
+	s := llmtest.New(t, saysShort)
 	id := o.post(t, unsure)
 	if v := o.ticket(t, id); v.Current.Label != "unclear" || v.Asking != store.ToBeAsked || len(s.Requests()) != 0 {
 		t.Fatalf("at once: %s, asking %s, %d requests", v.Current.Label, v.Asking, len(s.Requests()))
@@ -229,7 +226,7 @@ func TestAPersonIsFasterThanALanguageModel(t *testing.T) {
 		if err := o.db.CorrectTicket(t.Context(), o.desk.Taxonomy, id, by, 1, "inbound.over"); err != nil {
 			t.Error(err)
 		}
-		saysLabel("Received short")(w, r, req)
+		saysShort(w, r, req)
 	})
 	if again, err := jobs.Ask(t.Context(), o.db, o.desk, clientOf(t, s, nil), id, time.Now()); again || err != nil {
 		t.Fatal(again, err)
@@ -258,7 +255,7 @@ func (o *office) supervisor(login, name string) store.By {
 // A budget holds to one request, whoever asks at the same time.
 func TestABudgetHoldsWhileManyAsk(t *testing.T) {
 	o := openOffice(t)
-	s := llmtest.New(t, saysLabel("Received short"))
+	s := llmtest.New(t, saysShort)
 	day := store.Spend{Tokens: 15_000, Nanos: 1e9}
 	client := clientOf(t, s, jobs.Budget(o.db, day, slog.Default()))
 	var group sync.WaitGroup
@@ -391,7 +388,7 @@ func TestAttacksThroughTheAPI(t *testing.T) {
 // The job queue asks by itself, and tells events' codes to the tickets.
 func TestTicketsAreAskedAboutInTheBackground(t *testing.T) {
 	o := openOffice(t)
-	s := llmtest.New(t, saysLabel("Received short"))
+	s := llmtest.New(t, saysShort)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
