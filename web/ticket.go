@@ -21,7 +21,7 @@ type ticketPage struct {
 	Open, Can                     bool
 	Received, Reporter            string
 	Label, LabelID, By, Why, Sure string
-	Unclear                       bool
+	Unclear, Human                bool
 	Seen                          int
 	Guesses                       []guess
 	Labels                        []choice
@@ -122,7 +122,7 @@ func (s *server) ticketPage(t *store.TicketView, v *viewer, zone *time.Location)
 	p := &ticketPage{
 		ID: string(t.ID), Title: firstWords(t.Text), Site: string(t.Site), Status: string(t.Status), Text: strings.ToValidUTF8(t.Text, "�"),
 		Open: t.Status == store.TicketOpen, Can: t.ChangeableBy(&v.person.Person), Received: moment(t.ReceivedAt, zone), Reporter: t.Reporter,
-		Label: s.labelName(l.Label), LabelID: l.Label, By: whoLabelled(l, t.Names), Why: sentence(l.Why), Unclear: l.Label == s.taxonomy.Unclear, Seen: l.Seq,
+		Label: s.labelName(l.Label), LabelID: l.Label, By: whoLabelled(l, t.Names), Why: sentence(l.Why), Unclear: l.Label == s.taxonomy.Unclear, Human: l.Path == store.ByHuman, Seen: l.Seq,
 		Severity: routing.Severity.String(), Urgency: urgency(routing.Severity), Owner: spaced(routing.Owner),
 		Restricted: routing.Restricted, Immediate: routing.Immediate, MergedInto: string(t.MergedInto), Resolution: t.Resolution,
 		Step: string(l.Step), StepState: stateWord(t.StepState), Waiting: t.Asking == store.ToBeAsked,
