@@ -43,15 +43,43 @@ var mayImport = map[string][]string{
 	"triage":          {"warehouse", "models", "llm"},
 	"scoring":         {"warehouse", "features", "models"},
 	"training":        {"warehouse", "features", "models", "scoring"},
-	"store":           domain,
+	"store":           withoutLLM(),
 	"store/storetest": append([]string{"store", "pglocal"}, domain...),
 	"webhook":         {"warehouse"},
 	"jobs":            append([]string{"store", "webhook"}, domain...),
-	"api":             append([]string{"store"}, domain...),
-	"web":             append([]string{"store"}, domain...),
+	"api":             append([]string{"store"}, withoutLLM()...),
+	"web":             append([]string{"store"}, withoutLLM()...),
 	"pglocal":         nil,
 	"cmd/tallyman":    append([]string{"store", "webhook", "jobs", "api", "web", "pglocal"}, domain...),
 	"e2e":             append([]string{"store/storetest", "pglocal", "llm/llmtest"}, domain...),
+}
+
+// withoutLLM are the domain packages of what answers requests: it must not be able
+// to wait for a language model.
+func withoutLLM() []string {
+	return slices.DeleteFunc(slices.Clone(domain), func(name string) bool { return name == "llm" })
+}
+
+// asksModels are the packages that may hold a client of a language model.
+var asksModels = []string{"llm", "jobs", "cmd/tallyman"}
+
+var modelClient = regexp.MustCompile(`\bllm\.(Client|New)\b|\.Choose\(`)
+
+// What labels tickets as they come may shape a question, and has nobody to ask.
+func TestTheRequestPathCannotAskALanguageModel(t *testing.T) {
+	for name := range files(t) {
+		pkg := path.Dir(name)
+		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || slices.Contains(asksModels, pkg) {
+			continue
+		}
+		source, err := fs.ReadFile(os.DirFS("."), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := modelClient.Find(source); found != nil {
+			t.Errorf("%s has %q: only jobs ask language models", name, found)
+		}
+	}
 }
 
 // testsMayImport holds for every package's tests, beside its row: sample worlds,

@@ -11,15 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"tallyman/store"
-	"tallyman/triage"
 	"tallyman/warehouse"
-)
-
-// Tickets that a ticket is compared with.
-const (
-	neighbours = 12
-	alikeFrom  = 0.3 // similarity of a resolved ticket that is worth a look
-	maxAlike   = 3
 )
 
 type takeTicketRequest struct {
@@ -82,9 +74,8 @@ func (s *server) takeTicket(ctx context.Context, in *takeTicketRequest) (*raw, e
 		return nil, siteForbidden(t.Site)
 	}
 	t.By = store.Asker{APIKey: key.ID, IdempotencyKey: in.IdempotencyKey, Fingerprint: fingerprint("/v1/tickets", in.RawBody)}
-	t.ReceivedAt, t.Asks = s.clock().UTC().Truncate(time.Microsecond), s.desk.Asks
-	t.Opinion = s.desk.Judge(t.Text)
-	if err := s.lookUp(ctx, t); err != nil {
+	t.ReceivedAt = s.clock().UTC().Truncate(time.Microsecond)
+	if err := s.db.Examine(ctx, s.desk, t); err != nil {
 		return nil, err
 	}
 	bytes, err := s.db.TakeTicket(ctx, s.desk.Taxonomy, t, func(l *store.TicketLabel) ([]byte, error) {
@@ -105,31 +96,6 @@ func (s *server) takeTicket(ctx context.Context, in *takeTicketRequest) (*raw, e
 	}
 	s.metrics.tickets.WithLabelValues(string(t.Opinion.Settled.Path)).Inc()
 	return &raw{"application/json", bytes}, nil
-}
-
-// lookUp finds what the text names, and the tickets it is like.
-func (s *server) lookUp(ctx context.Context, t *store.Intake) error {
-	entities, err := s.db.Entities(ctx, t.Site, t.Text)
-	if err != nil {
-		return err
-	}
-	t.Entities = entities
-	near, err := s.db.Remember(ctx, s.desk.Memory(t.Site), t.Site, t.Text, neighbours, alikeFrom)
-	if err != nil {
-		return err
-	}
-	resolved, open := 0, 0
-	for _, x := range near {
-		switch {
-		case x.Status == store.TicketResolved && resolved < maxAlike:
-			resolved++
-			t.Similar = append(t.Similar, x)
-		case x.Status == store.TicketOpen && x.Similarity >= triage.NearDuplicate && open < maxAlike:
-			open++
-			t.Similar = append(t.Similar, x)
-		}
-	}
-	return nil
 }
 
 func (s *server) ticket(ctx context.Context, in *ticketPath) (*ticketResponse, error) {

@@ -117,7 +117,31 @@ func start(t *testing.T, bin, dir string) (r ready, stop func()) {
 // ask sends the risk call and returns status and body.
 func (r *ready) ask(t *testing.T, key string, body []byte) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.URL+"/v1/risk-evaluations", bytes.NewReader(body))
+	return r.post(t, "/v1/risk-evaluations", key, body)
+}
+
+// tickets sends one in, and looks at those that the demo has.
+func (r *ready) tickets(t *testing.T) {
+	t.Helper()
+	body := []byte(`{"site":"` + r.Sites[0] + `","text":"picker hit by a forklift in aisle 7, bleeding"}`)
+	status, answer := r.post(t, "/v1/tickets", "one", body)
+	if status != http.StatusOK || !strings.Contains(answer, `"severity":"S1"`) || !strings.Contains(answer, `"route_ticket"`) {
+		t.Errorf("ticket: %d %s", status, answer)
+	}
+	if _, again := r.post(t, "/v1/tickets", "one", body); again != answer {
+		t.Errorf("the same key gave other bytes:\n%s\n%s", answer, again)
+	}
+	if status, text := r.get(t, "/v1/tickets?site="+r.Sites[0]); status != http.StatusOK || strings.Count(text, `"object":"ticket"`) < 5 {
+		t.Errorf("tickets: %d %.300s", status, text)
+	}
+	if status, text := r.page(t, "sofia", "/tickets"); status != http.StatusOK || !strings.Contains(text, "picker hit by a forklift") {
+		t.Errorf("page of tickets: %d %.300s", status, text)
+	}
+}
+
+func (r *ready) post(t *testing.T, path, key string, body []byte) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.URL+path, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,6 +234,7 @@ func TestDemo(t *testing.T) {
 	if status, text := r.page(t, "sofia", "/steps"); status != http.StatusOK || !strings.Contains(text, "Waiting for me") {
 		t.Errorf("inbox: %d %.300s", status, text)
 	}
+	r.tickets(t)
 	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/openapi.json"} {
 		if status, _ := r.get(t, path); status != http.StatusOK {
 			t.Errorf("%s: %d", path, status)

@@ -27,6 +27,7 @@ const (
 	notConfigured = "not_configured"
 	overtaken     = "overtaken"    // a person, or a merge, was faster
 	noShortlist   = "no_shortlist" // the embedded model has nothing to choose from
+	notReserved   = "not_reserved" // the budget could not be asked
 )
 
 // Ask asks a language model about a ticket that waits for it, and settles what
@@ -198,6 +199,10 @@ func giveUp(ctx context.Context, db *store.DB, desk *triage.Desk, t *store.Ticke
 		return false, failed
 	}
 	a.Reason = string(e.Reason)
+	if e.Reason == llm.ReasonBudget && !errors.Is(failed, store.ErrBudget) { // the database did not say, which is no verdict
+		a.Reason = notReserved
+		return false, errors.Join(failed, db.SettleAsk(context.WithoutCancel(ctx), desk.Taxonomy, t.ID, a, nil, false))
+	}
 	again = mayPass(e.Reason) && now.Sub(t.ReceivedAt) < askFor
 	return again, db.SettleAsk(context.WithoutCancel(ctx), desk.Taxonomy, t.ID, a, nil, !again)
 }

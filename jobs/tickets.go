@@ -64,7 +64,7 @@ func Tickets(ctx context.Context, db *store.DB, desk *triage.Desk, client *llm.C
 func tendTickets(ctx context.Context, db *store.DB, desk *triage.Desk, client *llm.Client, clock func() time.Time, probe <-chan struct{}, log *slog.Logger) {
 	say := func(what string, err error) {
 		if err != nil && ctx.Err() == nil {
-			log.Error(what, slog.Any("error", err))
+			log.Error("upkeep of tickets", slog.String("of", what), slog.Any("error", err))
 		}
 	}
 	codes, wake, again := time.NewTicker(codesEvery), time.NewTicker(wakeEvery), time.NewTicker(probeEvery)

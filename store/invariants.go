@@ -9,7 +9,7 @@ import (
 
 // Violation is a row that breaks an invariant.
 type Violation struct {
-	Invariant string // "I1" to "I20"
+	Invariant string // "I1" to "I20", of tickets "T1" to "T4"
 	Means     string // what must hold
 	Row       string // that does not
 }
@@ -184,6 +184,32 @@ var invariants = []struct{ name, means, query string }{
 		join step s on s.id = g.step_id
 		left join decision d on d.step_id = s.id and d.verdict = 'approve' and g.person_id in (d.person_id, d.on_behalf_of)
 		where not s.break_glass or d.id is not null`},
+	{"T1", "a ticket is never less urgent, nor open to more, than its words allow, and no label is missing", `
+		select t.id
+		from ticket t
+		join ticket_label l on l.ticket_id = t.id
+		group by t.id
+		having max(l.severity) > t.floor or t.floor_restricted and not bool_and(l.restricted) or count(*) <> t.label_seq`},
+	{"T2", "what a budget says is spent is what its requests cost or may cost", `
+		select d.site || ' ' || d.day
+		from llm_day d
+		left join lateral (
+			select count(*) as n, sum(coalesce(tokens, most_tokens)) as tokens, sum(coalesce(nanos, most_nanos)) as nanos
+			from llm_request r
+			where r.site = d.site and r.day = d.day) r on true
+		where d.requests <> r.n or d.tokens <> coalesce(r.tokens, 0) or d.nanos <> coalesce(r.nanos, 0)`},
+	{"T3", "a ticket that a language model is to be asked about is asked about, or left to people", `
+		select t.id
+		from ticket t
+		where t.asking = 'waiting' and t.received_at < clock_timestamp() - interval '15 minutes' and not exists (
+			select from river_job j
+			where j.kind = 'ask' and j.args @> jsonb_build_object('ticket', t.id)
+				and j.state in ('available', 'pending', 'scheduled', 'retryable', 'running'))`},
+	{"T4", "what a label proposes is the step of its ticket, to its owner", `
+		select l.ticket_id
+		from ticket_label l
+		join step s on s.id = l.step_id
+		where s.action <> 'route_ticket' or s.subject <> array[l.ticket_id]`},
 }
 
 // Invariants returns what in the database breaks a rule that nothing may break.

@@ -23,8 +23,8 @@ func (db *DB) ReserveSpend(ctx context.Context, site string, most, budget Spend)
 	err = db.pool.QueryRow(ctx, `
 		with day as (
 			insert into llm_day as d (site, day, requests, tokens, nanos)
-			select $1, (clock_timestamp() at time zone 'UTC')::date, 1, $2, $3
-			where $2 <= $4 and $3 <= $5
+			select $1, (clock_timestamp() at time zone 'UTC')::date, 1, $2::bigint, $3::bigint
+			where $2 <= $4::bigint and $3 <= $5::bigint
 			on conflict (site, day) do update
 			set requests = d.requests + 1, tokens = d.tokens + excluded.tokens, nanos = d.nanos + excluded.nanos
 			where d.tokens + excluded.tokens <= $4 and d.nanos + excluded.nanos <= $5
@@ -48,12 +48,12 @@ func (db *DB) SettleSpend(ctx context.Context, reservation int64, used Spend) er
 	_, err := db.pool.Exec(ctx, `
 		with settled as (
 			update llm_request
-			set tokens = $2, nanos = $3, settled_at = clock_timestamp()
+			set tokens = $2::bigint, nanos = $3::bigint, settled_at = clock_timestamp()
 			where id = $1 and settled_at is null
 			returning site, day, most_tokens, most_nanos
 		)
 		update llm_day d
-		set tokens = d.tokens + $2 - s.most_tokens, nanos = d.nanos + $3 - s.most_nanos
+		set tokens = d.tokens + $2::bigint - s.most_tokens, nanos = d.nanos + $3::bigint - s.most_nanos
 		from settled s
 		where d.site = s.site and d.day = s.day`, reservation, used.Tokens, used.Nanos)
 	if err != nil {

@@ -995,7 +995,7 @@ create table ticket_ask (
     nanos bigint,
     constraint ticket_ask_pkey PRIMARY KEY (id),
     constraint ticket_ask_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
-    constraint ticket_ask_answer CHECK (((reason <> 'answered'::text) OR ((model IS NOT NULL) AND (prompt_hash IS NOT NULL) AND (score IS NOT NULL)))),
+    constraint ticket_ask_answer CHECK (((reason <> 'answered'::text) OR ((prompt_hash IS NOT NULL) AND (score IS NOT NULL)))),
     constraint ticket_ask_code_p_check CHECK (((code_p >= (0)::double precision) AND (code_p <= (1)::double precision))),
     constraint ticket_ask_nanos_check CHECK ((nanos >= 0)),
     constraint ticket_ask_replaced_check CHECK ((replaced >= 0)),

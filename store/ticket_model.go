@@ -18,7 +18,7 @@ import (
 // What models of tickets are registered as.
 const (
 	TicketSubject features.Subject = "ticket"
-	TicketOutcome                  = "label"
+	TicketOutcome string           = "label"
 )
 
 // TicketChampion returns the model of tickets in force, or an [ErrNotFound]: then

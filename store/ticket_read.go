@@ -122,21 +122,29 @@ func (db *DB) Tickets(ctx context.Context, f TicketFilter, after TicketCursor, l
 	if f.Key != nil {
 		sites, key = append(sites, f.Key.Sites...), f.Key.ID
 	}
-	rows, _ := db.pool.Query(ctx, `select `+ticketColumns+ticketTables+`
-		where ($1 = '' or t.site = $1)
-			and ($2 = '' or l.owner = $2)
-			and ($3 = '' or t.status = $3)
-			and ($4 = '' or l.label = $4)
-			and case when $5::bigint = 0
-				then (cardinality($6::text[]) = 0 or t.site = any ($6)) and (not l.restricted or t.api_key = $7)
-				else exists (
-					select from role_grant g
-					where g.person_id = $5 and g.revoked_at is null and g.site in (t.site, '*')
-						and (not l.restricted or g.role = l.owner or g.role = any (l.copies)))
-				end
-			and (l.severity, t.n) > ($8, $9)
-		order by l.severity, t.n
-		limit $10`,
+	rows, _ := db.pool.Query(ctx, `
+		with page as materialized (
+			select t.id
+			from ticket t
+			join ticket_label l on l.ticket_id = t.id and l.seq = t.label_seq
+			where ($1 = '' or t.site = $1)
+				and ($2 = '' or l.owner = $2)
+				and ($3 = '' or t.status = $3)
+				and ($4 = '' or l.label = $4)
+				and case when $5::bigint = 0
+					then (cardinality($6::text[]) = 0 or t.site = any ($6)) and (not l.restricted or t.api_key = $7)
+					else exists (
+						select from role_grant g
+						where g.person_id = $5 and g.revoked_at is null and g.site in (t.site, '*')
+							and (not l.restricted or g.role = l.owner or g.role = any (l.copies)))
+					end
+				and (l.severity, t.n) > ($8, $9)
+			order by l.severity, t.n
+			limit $10
+		)
+		select `+ticketColumns+ticketTables+`
+		where t.id in (select id from page)
+		order by l.severity, t.n`,
 		f.Site, f.Owner, f.Status, f.Label, f.Viewer, sites, key, after.Severity, after.N, limit)
 	tickets, err := pgx.CollectRows(rows, scanTicket)
 	if err != nil {

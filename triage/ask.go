@@ -73,7 +73,7 @@ func (t *Taxonomy) Ask(site, text string, guesses []Choice, examples []Shown) Qu
 func (q *Question) LabelOf(code string) string { return q.codes[code] }
 
 // card is what a label means, with two examples and one of something else.
-func (l *Label) card() string {
+func (l Label) card() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s. %s", l.Name, l.Definition)
 	if n := min(2, len(l.Include)); n > 0 {

@@ -102,24 +102,33 @@ func (r *redaction) replace(text string, pattern *regexp.Regexp, kind string, va
 }
 
 // phones replaces telephone numbers that stand alone and have nine digits or
-// more, or a plus sign.
+// more, or a plus sign. A number that runs into the next one ends before it.
 func (r *redaction) phones(text string) string {
 	var b strings.Builder
-	end := 0
-	for _, at := range phonePattern.FindAllStringIndex(text, -1) {
-		number, count := text[at[0]:at[1]], 0
+	for text != "" {
+		at := phonePattern.FindStringIndex(text)
+		if at == nil {
+			break
+		}
+		start, end := at[0], at[1]
+		for end > start && end < len(text) && isCode(text[end]) {
+			end = start + max(0, strings.LastIndexAny(text[start:end], " \t\n\r./-("))
+		}
+		number, count := strings.TrimRight(text[start:end], " \t\n\r./-("), 0
 		for i := range len(number) {
 			count += one(number[i] >= '0' && number[i] <= '9')
 		}
-		joined := at[0] > 0 && isCode(text[at[0]-1]) || at[1] < len(text) && isCode(text[at[1]])
-		if joined || count < 9 && number[0] != '+' {
-			continue
+		end = start + len(number)
+		if before := start > 0 && isCode(text[start-1]); before || count < 9 && (count < 7 || number[0] != '+') {
+			end = at[1] // no telephone number
+			b.WriteString(text[:end])
+		} else {
+			b.WriteString(text[:start])
+			b.WriteString(r.placeholder("PHONE", number))
 		}
-		b.WriteString(text[end:at[0]])
-		b.WriteString(r.placeholder("PHONE", number))
-		end = at[1]
+		text = text[end:]
 	}
-	b.WriteString(text[end:])
+	b.WriteString(text)
 	return b.String()
 }
 

@@ -38,6 +38,7 @@ type stepPage struct {
 	Carried                        []carried
 	Report                         *report // nil when nothing waits for people's word
 	Reason                         string  // typed before a refusal
+	Ticket                         string  // that it routes
 }
 
 // Heading names the page.
@@ -163,6 +164,9 @@ func (s *server) stepPage(r *http.Request, v *viewer, view *store.StepView) (*st
 		Excluded: strings.Join((step.Requirement.Excludes | step.Kind.Excludes()).Names(), ", "), Fresh: step.Requirement.Auth == guardrails.Fresh,
 		Deadline: moment(step.ExpiresAt, zone), Left: left(step.ExpiresAt, view.Now), Binding: step.Binding.String(), Short: step.Binding.Short(),
 		Policy: step.Policy, Assignee: view.Names[step.Assignee], Reason: strings.ToValidUTF8(r.PostFormValue("reason"), ""),
+	}
+	if step.Kind == guardrails.KindRouteTicket {
+		p.Ticket = step.Subject[0]
 	}
 	if len(p.Policy) > 8 {
 		p.Policy = p.Policy[:8]

@@ -21,7 +21,7 @@ type ticketPage struct {
 	Open, Can                     bool
 	Received, Reporter            string
 	Label, LabelID, By, Why, Sure string
-	Unclear                       bool
+	Unclear, Human                bool
 	Seen                          int
 	Guesses                       []guess
 	Labels                        []choice
@@ -122,7 +122,7 @@ func (s *server) ticketPage(t *store.TicketView, v *viewer, zone *time.Location)
 	p := &ticketPage{
 		ID: string(t.ID), Title: firstWords(t.Text), Site: string(t.Site), Status: string(t.Status), Text: strings.ToValidUTF8(t.Text, "�"),
 		Open: t.Status == store.TicketOpen, Can: t.ChangeableBy(&v.person.Person), Received: moment(t.ReceivedAt, zone), Reporter: t.Reporter,
-		Label: s.labelName(l.Label), LabelID: l.Label, By: whoLabelled(l, t.Names), Why: sentence(l.Why), Unclear: l.Label == s.taxonomy.Unclear, Seen: l.Seq,
+		Label: s.labelName(l.Label), LabelID: l.Label, By: whoLabelled(l, t.Names), Why: sentence(l.Why), Unclear: l.Label == s.taxonomy.Unclear, Human: l.Path == store.ByHuman, Seen: l.Seq,
 		Severity: routing.Severity.String(), Urgency: urgency(routing.Severity), Owner: spaced(routing.Owner),
 		Restricted: routing.Restricted, Immediate: routing.Immediate, MergedInto: string(t.MergedInto), Resolution: t.Resolution,
 		Step: string(l.Step), StepState: stateWord(t.StepState), Waiting: t.Asking == store.ToBeAsked,
@@ -161,11 +161,18 @@ func (p *ticketPage) addGuesses(s *server, l *store.TicketLabel) {
 		if !known || g.Label == l.Label || len(p.Guesses) == maxKeys || len(p.Guesses) >= 5 && g.P < 0.02 {
 			continue
 		}
-		p.Guesses = append(p.Guesses, guess{strconv.Itoa(len(p.Guesses) + 1), g.Label, label.Name, fmt.Sprintf("%.0f\u00a0%%", 100*g.P), label.Definition})
+		p.Guesses = append(p.Guesses, guess{strconv.Itoa(len(p.Guesses) + 1), g.Label, label.Name, percent(g.P), label.Definition})
 	}
 	for _, label := range s.taxonomy.Labels {
 		p.Labels = append(p.Labels, choice{label.ID, label.Name, label.ID == l.Label})
 	}
+}
+
+func percent(p float64) string {
+	if p < 0.01 {
+		return "under 1\u00a0%"
+	}
+	return fmt.Sprintf("%.0f\u00a0%%", 100*p)
 }
 
 func (p *ticketPage) addRouting(s *server, t *store.TicketView) {
@@ -224,7 +231,7 @@ func (p *ticketPage) addAlike(s *server, x *store.SimilarTicket, zone *time.Loca
 // unsent are the reasons for which nothing left.
 var unsent = map[string]string{
 	"budget": "the budget of the day does not cover another request", "breaker_open": "the server failed lately and is left alone",
-	"prompt": "the question could not be put",
+	"prompt": "the question could not be put", "not_reserved": "the budget could not be asked",
 }
 
 func (s *server) askedOf(a *store.TicketAsk, zone *time.Location) asked {

@@ -10,7 +10,6 @@ import (
 
 	"tallyman/store"
 	"tallyman/triage"
-	"tallyman/warehouse"
 )
 
 // ticketsPage lists tickets.
@@ -202,7 +201,7 @@ func age(t, now time.Time) string {
 
 // nextTicket is the address of the open ticket after one in its owner's queue.
 func (s *server) nextTicket(r *http.Request, v *viewer, t *store.Ticket) (string, error) {
-	f := store.TicketFilter{Status: store.TicketOpen, Site: warehouse.Site(t.Site), Owner: t.Current.Routing.Owner, Viewer: v.Person}
+	f := store.TicketFilter{Status: store.TicketOpen, Site: t.Site, Owner: t.Current.Routing.Owner, Viewer: v.Person}
 	found, err := s.db.Tickets(r.Context(), f, store.TicketCursor{Severity: t.Current.Routing.Severity, N: t.N}, 1)
 	if err != nil || len(found) == 0 {
 		return "", err

@@ -14,7 +14,7 @@ import (
 )
 
 // demoTickets is how many tickets of the corpus each site of a demonstration has.
-const demoTickets = 14
+const demoTickets = 9
 
 // fileTickets gives every site tickets as people on a dock write them, the last
 // hours' newest last. Those of an earlier start stay.

@@ -23,7 +23,7 @@ type keyCmd struct {
 type keyAddCmd struct {
 	database
 	Name   string   `arg:"" help:"Who will use it, such as wms-dc7."`
-	Scopes []string `default:"events:write,risk:write,risk:read,queue:read" help:"Rights. No key can approve anything."`
+	Scopes []string `default:"events:write,risk:write,risk:read,queue:read,tickets:write,tickets:read" help:"Rights. No key can approve anything."`
 	Sites  []string `placeholder:"CODE" help:"Sites it is limited to; all when not given."`
 	Days   int      `default:"365" help:"Days until it expires, at most 366."`
 }

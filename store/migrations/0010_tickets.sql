@@ -91,7 +91,7 @@ create table ticket_ask (
     tokens      bigint      check (tokens >= 0),
     nanos       bigint      check (nanos >= 0),
     constraint ticket_ask_settled check ((settled_at is null) = (reason is null)),
-    constraint ticket_ask_answer check (reason <> 'answered' or model is not null and prompt_hash is not null and score is not null)
+    constraint ticket_ask_answer check (reason <> 'answered' or prompt_hash is not null and score is not null)
 );
 
 comment on column ticket_ask.examples is 'tickets whose texts, redacted as this one, were sent along';

@@ -1,0 +1,131 @@
+package jobs_test
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"tallyman/guardrails"
+	"tallyman/jobs"
+	"tallyman/store"
+	"tallyman/store/storetest"
+	"tallyman/triage"
+)
+
+// taught is a site that calls things by names of its own, which the model that
+// comes with the program has never heard of, and people who say what they mean.
+func taught(t *testing.T, n int) (*store.DB, []triage.Example) {
+	t.Helper()
+	db, desk := storetest.DB(t), triage.NewDesk(triage.DefaultTaxonomy(), false)
+	unlimited := guardrails.Limit{Unlimited: true}
+	var by []store.By
+	for _, login := range []string{"sam", "ola", "kim"} {
+		id, err := db.AddPerson(t.Context(), store.Administrator{}, login, login, "", "correct horse battery")
+		if err == nil {
+			err = db.GrantRole(t.Context(), store.Administrator{}, id, guardrails.Grant{Role: "supervisor", Site: "DC-1", Limit: unlimited, Daily: unlimited})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		by = append(by, store.By{Person: id, Session: "test"})
+	}
+	words := []string{"blorb", "frimp", "quazle", "snerk", "tovish", "wumple", "yaggle", "zindar"}
+	base := []triage.Example{}
+	for i := range 80 {
+		x := []triage.Example{{Text: fmt.Sprintf("carton %d crushed and wet", i), Label: "inbound.damaged"}, {Text: fmt.Sprintf("no truck at door %d, carrier late", i), Label: "ship.carrier_issue"}}
+		base = append(base, x[i%2])
+	}
+	for i := range n {
+		label, stem := "inbound.damaged", "flimzy"
+		if i%2 == 1 {
+			label, stem = "ship.carrier_issue", "grobnik"
+		}
+		text := fmt.Sprintf("%s %s %s at %s", words[i%8], stem, words[(i/8)%8], words[(i/3)%8]+fmt.Sprint(i))
+		in := &store.Intake{
+			ID: store.NewTicketID(), Site: "DC-1", Text: text, Reporter: fmt.Sprint("u", i%20), ReceivedAt: time.Now().UTC().Truncate(time.Microsecond),
+			By: store.Asker{APIKey: "k", IdempotencyKey: fmt.Sprint(i), Fingerprint: sha256.Sum256([]byte(text))},
+		}
+		err := db.Examine(t.Context(), desk, in)
+		if err == nil {
+			_, err = db.TakeTicket(t.Context(), desk.Taxonomy, in, func(*store.TicketLabel) ([]byte, error) { return []byte("{}"), nil })
+		}
+		if err == nil {
+			err = db.CorrectTicket(t.Context(), desk.Taxonomy, in.ID, by[i%3], 1, label)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return db, base
+}
+
+func refitSettings() triage.Settings {
+	s := triage.DefaultSettings()
+	s.OutOfScope = ""
+	return s
+}
+
+func TestABetterModelOfTicketsWaitsForPeople(t *testing.T) {
+	db, base := taught(t, 120)
+	r, err := jobs.Refit(t.Context(), db, base, refitSettings(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Contest.Better() || r.Model == 0 || !strings.HasPrefix(r.Outcome, "proposed") {
+		t.Fatalf("refit %+v", r)
+	}
+	desk := triage.NewDesk(triage.DefaultTaxonomy(), false)
+	if err := jobs.AdoptTicketModel(t.Context(), db, desk); err != nil {
+		t.Fatal(err)
+	}
+	if id, _ := desk.InForce(); id != 0 {
+		t.Errorf("model %d is in force before anybody approved it", id)
+	}
+	steps, err := db.InboxSteps(t.Context(), policyOwner(t, db), store.StepFilter{Kind: guardrails.KindPromoteModel}, store.StepCursor{}, 10)
+	if err != nil || len(steps) != 1 || steps[0].State != guardrails.Pending {
+		t.Fatalf("%d steps, %v", len(steps), err)
+	}
+	var shown jobs.RefitReport
+	if err := json.Unmarshal(steps[0].EvidenceBytes, &shown); err != nil || shown.Contest != r.Contest {
+		t.Errorf("the evidence %s, %v", steps[0].EvidenceBytes, err)
+	}
+	if report := db.CarryOut(t.Context(), store.Execution{Body: steps[0].PayloadBytes}); report.Outcome != store.ReportApplied {
+		t.Fatalf("carried out: %+v", report)
+	}
+	if err := jobs.AdoptTicketModel(t.Context(), db, desk); err != nil {
+		t.Fatal(err)
+	}
+	if id, _ := desk.InForce(); id != int64(r.Model) {
+		t.Errorf("model %d is in force, want %d", id, r.Model)
+	}
+	if got := desk.Judge("blorb grobnik quazle").Label; got != "ship.carrier_issue" {
+		t.Errorf("the new model says %s", got)
+	}
+	again, err := jobs.Refit(t.Context(), db, base, refitSettings(), time.Now())
+	if err != nil || again.Model != 0 {
+		t.Errorf("a model that is no better: %+v, %v", again, err)
+	}
+}
+
+func TestTooFewLabelsTeachNothing(t *testing.T) {
+	db, base := taught(t, 20)
+	r, err := jobs.Refit(t.Context(), db, base, refitSettings(), time.Now())
+	if err != nil || r.Taught != 20 || r.Model != 0 || !strings.Contains(r.Outcome, "too few") {
+		t.Errorf("refit %+v, %v", r, err)
+	}
+}
+
+func policyOwner(t *testing.T, db *store.DB) guardrails.PersonID {
+	t.Helper()
+	id, err := db.AddPerson(t.Context(), store.Administrator{}, "petra", "Petra", "", "correct horse battery")
+	if err == nil {
+		err = db.GrantRole(t.Context(), store.Administrator{}, id, guardrails.Grant{Role: guardrails.PolicyOwner, Site: guardrails.Everywhere, Limit: guardrails.Limit{Unlimited: true}, Daily: guardrails.Limit{Unlimited: true}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
