@@ -122,7 +122,7 @@ func TestAnExpiredHoldIsProposedAnewOrNotExpired(t *testing.T) {
 		t.Errorf("%d steps expired, %v", n, err)
 	}
 	w.ends(s, guardrails.Expired, 0)
-	again, err := w.db.InboxSteps(t.Context(), w.person("supervisor").Person, store.StepFilter{Live: true}, store.StepCursor{}, 10)
+	again, err := w.db.InboxSteps(t.Context(), store.Viewer{Person: w.person("supervisor").Person}, store.StepFilter{Live: true}, store.StepCursor{}, 10)
 	if err != nil || len(again) != 1 || again[0].State != guardrails.Pending || again[0].Escalation != 1 || again[0].Payload != s.Payload {
 		t.Errorf("proposed anew: %+v, %v", again, err)
 	}

@@ -149,6 +149,7 @@ create table decision (
     constraint decision_strength_check CHECK ((strength = ANY (ARRAY['session'::text, 'fresh'::text]))),
     constraint decision_verdict CHECK ((verdict = ANY (ARRAY['approve'::text, 'reject'::text, 'request_changes'::text]))),
 );
+CREATE INDEX decision_authority_idx ON public.decision USING btree (COALESCE(on_behalf_of, person_id), decided_at);
 CREATE INDEX decision_person_idx ON public.decision USING btree (person_id, decided_at);
 CREATE INDEX decision_step_idx ON public.decision USING btree (step_id);
 CREATE TRIGGER decision_change BEFORE DELETE OR UPDATE ON public.decision FOR EACH ROW EXECUTE FUNCTION refuse_change();
@@ -823,6 +824,7 @@ create table step (
     constraint step_version_check CHECK ((version > 0)),
 );
 CREATE INDEX step_counted_idx ON public.step USING btree (site, changed_at) WHERE ((action = 'count_position'::text) AND (state = ANY (ARRAY['succeeded'::text, 'rejected'::text, 'withdrawn'::text])));
+CREATE INDEX step_done_idx ON public.step USING btree (expires_at, id) WHERE (state <> ALL (ARRAY['blocked'::text, 'pending'::text, 'changes_requested'::text, 'approved'::text, 'executing'::text, 'unknown'::text, 'failed'::text, 'compensating'::text, 'compensation_failed'::text]));
 CREATE INDEX step_due_idx ON public.step USING btree (expires_at) WHERE (state = ANY (ARRAY['blocked'::text, 'pending'::text, 'changes_requested'::text]));
 CREATE INDEX step_glass_idx ON public.step USING btree (site, approved_at) WHERE break_glass;
 CREATE INDEX step_lane_idx ON public.step USING btree (lane, action, created_at);

@@ -36,7 +36,7 @@ func startAsOwner(t *testing.T) (*site, *pgx.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &site{t, db, h}, owner
+	return &site{t, dsn, db, h}, owner
 }
 
 func (s *site) ask(code warehouse.Site, a guardrails.Action) store.Step {
