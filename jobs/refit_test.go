@@ -74,7 +74,7 @@ func TestABetterModelOfTicketsWaitsForPeople(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !r.Contest.Better() || r.Model == 0 || !strings.HasPrefix(r.Outcome, "proposed") {
+	if !r.Contest.Better() || r.Step == "" || !strings.HasPrefix(r.Outcome, "proposed") {
 		t.Fatalf("refit %+v", r)
 	}
 	desk := triage.NewDesk(triage.DefaultTaxonomy(), false)
@@ -84,28 +84,37 @@ func TestABetterModelOfTicketsWaitsForPeople(t *testing.T) {
 	if id, _ := desk.InForce(); id != 0 {
 		t.Errorf("model %d is in force before anybody approved it", id)
 	}
-	steps, err := db.InboxSteps(t.Context(), policyOwner(t, db), store.StepFilter{Kind: guardrails.KindPromoteModel}, store.StepCursor{}, 10)
-	if err != nil || len(steps) != 1 || steps[0].State != guardrails.Pending {
-		t.Fatalf("%d steps, %v", len(steps), err)
+	step, err := db.Step(t.Context(), r.Step)
+	if err != nil || step.Kind != guardrails.KindPromoteModel || step.State != guardrails.Pending {
+		t.Fatalf("step %+v, %v", step, err)
 	}
 	var shown jobs.RefitReport
-	if err := json.Unmarshal(steps[0].EvidenceBytes, &shown); err != nil || shown.Contest != r.Contest {
-		t.Errorf("the evidence %s, %v", steps[0].EvidenceBytes, err)
+	if err := json.Unmarshal(step.EvidenceBytes, &shown); err != nil || shown.Contest != r.Contest {
+		t.Errorf("the evidence %s, %v", step.EvidenceBytes, err)
 	}
-	if report := db.CarryOut(t.Context(), store.Execution{Body: steps[0].PayloadBytes}); report.Outcome != store.ReportApplied {
+	for _, role := range []guardrails.Role{guardrails.PolicyOwner, "inventory_control"} {
+		if _, err := db.Decide(t.Context(), step.ID, approver(t, db, role), guardrails.Approve{Binding: step.Binding}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e, err := db.ClaimExecution(t.Context(), step.ID, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report := db.CarryOut(t.Context(), e); report.Outcome != store.ReportApplied {
 		t.Fatalf("carried out: %+v", report)
 	}
 	if err := jobs.AdoptTicketModel(t.Context(), db, desk); err != nil {
 		t.Fatal(err)
 	}
-	if id, _ := desk.InForce(); id != int64(r.Model) {
-		t.Errorf("model %d is in force, want %d", id, r.Model)
+	if id, _ := desk.InForce(); id == 0 || id != step.Model {
+		t.Errorf("model %d is in force, want %d", id, step.Model)
 	}
 	if got := desk.Judge("blorb grobnik quazle").Label; got != "ship.carrier_issue" {
 		t.Errorf("the new model says %s", got)
 	}
 	again, err := jobs.Refit(t.Context(), db, base, refitSettings(), time.Now())
-	if err != nil || again.Model != 0 {
+	if err != nil || again.Step != "" {
 		t.Errorf("a model that is no better: %+v, %v", again, err)
 	}
 }
@@ -113,19 +122,24 @@ func TestABetterModelOfTicketsWaitsForPeople(t *testing.T) {
 func TestTooFewLabelsTeachNothing(t *testing.T) {
 	db, base := taught(t, 20)
 	r, err := jobs.Refit(t.Context(), db, base, refitSettings(), time.Now())
-	if err != nil || r.Taught != 20 || r.Model != 0 || !strings.Contains(r.Outcome, "too few") {
+	if err != nil || r.Taught != 20 || r.Step != "" || !strings.Contains(r.Outcome, "too few") {
 		t.Errorf("refit %+v, %v", r, err)
 	}
 }
 
-func policyOwner(t *testing.T, db *store.DB) guardrails.PersonID {
+// approver makes somebody who may approve everywhere as a role, just signed in.
+func approver(t *testing.T, db *store.DB, role guardrails.Role) store.By {
 	t.Helper()
-	id, err := db.AddPerson(t.Context(), store.Administrator{}, "petra", "Petra", "", "correct horse battery")
+	unlimited := guardrails.Limit{Unlimited: true}
+	id, err := db.AddPerson(t.Context(), store.Administrator{}, string(role), string(role), "", "correct horse battery")
 	if err == nil {
-		err = db.GrantRole(t.Context(), store.Administrator{}, id, guardrails.Grant{Role: guardrails.PolicyOwner, Site: guardrails.Everywhere, Limit: guardrails.Limit{Unlimited: true}, Daily: guardrails.Limit{Unlimited: true}})
+		err = db.SetRefs(t.Context(), store.Administrator{}, id, nil)
+	}
+	if err == nil {
+		err = db.GrantRole(t.Context(), store.Administrator{}, id, guardrails.Grant{Role: role, Site: guardrails.Everywhere, Limit: unlimited, Daily: unlimited})
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return id
+	return store.By{Person: id, Session: "test", AuthenticatedAt: time.Now()}
 }
