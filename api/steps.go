@@ -109,6 +109,7 @@ func (s *server) registerSteps(a huma.API) {
 	one := personOperation("getStep", http.MethodGet, "/v1/steps/{id}", "Read a step with everything an approval says yes to")
 	huma.Register(a, forPeopleAndKeys(one, store.StepsRead), handler(s, s.readStep))
 	s.registerDecisions(a)
+	s.registerReviews(a)
 }
 
 func (s *server) steps(ctx context.Context, in *stepsRequest) (*stepsResponse, error) {

@@ -21,6 +21,7 @@ var personRoutes = []struct{ method, path, body string }{
 	{"POST", "/v1/steps/st_x/decisions", `{"verdict":"approve","binding":"` + strings.Repeat("0", 64) + `"}`},
 	{"POST", "/v1/steps/st_x/assignments", `{"to":1}`},
 	{"POST", "/v1/steps/st_x/withdrawals", `{}`},
+	{"POST", "/v1/steps/st_x/reviews", `{"justified":true,"note":"x"}`},
 }
 
 // supervisor makes somebody and signs them in.
