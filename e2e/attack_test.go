@@ -291,7 +291,7 @@ func attackSending(k *killing) {
 
 func attackPostgres(k *killing) {
 	f := faults{stops: 1}
-	if os.Getenv("TALLYMAN_SOAK") == "full" {
+	if os.Getenv("TALLYMAN_SOAK") == "long" {
 		f.stops = 50
 	}
 	ctx, stop := context.WithCancel(k.Context())
