@@ -75,7 +75,7 @@ func (k *killing) signIn() {
 func (k *killing) awaitServing() {
 	k.Helper()
 	k.await("it serves", time.Minute, func() bool {
-		r, err := http.Get("http://" + k.listen + "/readyz") //nolint:noctx // bounded by await
+		r, err := http.Get("http://" + k.listen + "/readyz")
 		if err != nil {
 			return false
 		}
