@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"tallyman/guardrails"
 	"tallyman/store"
 	"tallyman/warehouse"
 )
@@ -21,6 +22,7 @@ func TestAttackAPI(t *testing.T) {
 		{"4 a double click at once", attackAtOnce},
 		{"5 one key for two requests", attackOtherBody},
 		{"20 a captured request is sent again", attackCaptured},
+		{"41 the glass is broken and reviewed by one", attackGlass},
 		{"42 a step of another site", attackOtherSite},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -173,5 +175,37 @@ func attackOtherSite(s *service) {
 	}
 	if n := s.decisions(step, store.Viewer{Person: id}); n != 0 {
 		s.t.Errorf("%d decisions", n)
+	}
+}
+
+func attackGlass(s *service) {
+	anna, _ := s.supervisor("anna", "DC-1")
+	bert, _ := s.supervisor("bert", "DC-1")
+	eve, _ := s.supervisor("eve", "DC-2")
+	ticket := s.propose("T-1", "receiving", 0)
+	smash := func(step store.Step) string {
+		return fmt.Sprintf(`{"verdict":"approve","binding":%q,"incident":"INC-1","reason":"the dock is blocked"}`, step.Binding)
+	}
+	if status, text, p := s.post(ticket.ID, anna, "decisions", "k", smash(ticket)); status != 403 || p.Code != "break-glass-not-allowed" {
+		s.t.Errorf("for a ticket: %d %s", status, text)
+	}
+	step, err := s.db.Propose(s.t.Context(), guardrails.Recommendation{
+		Site: "DC-1", Action: &guardrails.ReleaseReceipt{Load: "ASN-1", Line: "1", SKU: "S", Qty: 1000, Reason: "recounted"},
+		Parties: []guardrails.Party{{Part: guardrails.Proposer, Ref: "key:k"}, {Part: guardrails.Receiver, Ref: "floor-1"}},
+		Facts:   guardrails.Facts{ValueMinor: 1000, Currency: "EUR", Flags: []string{"regulated"}},
+	}, store.Source{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if status, text, _ := s.post(step.ID, anna, "decisions", "k2", smash(step)); status != 200 || !strings.Contains(text, `"state":"approved"`) {
+		s.t.Fatalf("broken: %d %s", status, text)
+	}
+	for _, c := range []struct {
+		who, note string
+		status    int
+	}{{anna, "I was right", 403}, {eve, "fine", 404}, {bert, "", 400}, {bert, "seen on the camera", 204}, {bert, "once more", 409}} {
+		if status, text, _ := s.post(step.ID, c.who, "reviews", "r", fmt.Sprintf(`{"justified":true,"note":%q}`, c.note)); status != c.status {
+			s.t.Errorf("%q: %d %s, want %d", c.note, status, text, c.status)
+		}
 	}
 }

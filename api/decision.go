@@ -20,6 +20,7 @@ type decisionBody struct {
 	Slot       guardrails.Role    `json:"slot,omitempty" maxLength:"40" doc:"To fill; the first open one that they can, when left out"`
 	Reason     string             `json:"reason,omitempty" maxLength:"2000" doc:"Must be there to reject or to request changes"`
 	OnBehalfOf int64              `json:"on_behalf_of,omitempty" minimum:"1" doc:"Person who delegated it"`
+	Incident   string             `json:"incident,omitempty" maxLength:"100" doc:"Breaks the glass: one human approves alone, with a reason, and two others review it"`
 }
 
 // StepCommand is what every command on a step has; huma reads exported parts only.
@@ -85,12 +86,15 @@ func (b *decisionBody) command() (guardrails.Command, error) {
 	if err != nil {
 		return nil, invalid("binding", "%v", err)
 	}
-	if badText(b.Reason) {
+	if badText(b.Reason) || badText(b.Incident) {
 		return nil, invalid("reason", "is not valid text")
+	}
+	if b.Incident != "" && b.Verdict != guardrails.Approval {
+		return nil, invalid("incident", "goes with an approval only")
 	}
 	switch b.Verdict {
 	case guardrails.Approval:
-		return guardrails.Approve{Binding: binding, Slot: b.Slot, Reason: b.Reason}, nil
+		return guardrails.Approve{Binding: binding, Slot: b.Slot, Reason: b.Reason, Incident: b.Incident}, nil
 	case guardrails.Rejection:
 		return guardrails.Reject{Binding: binding, Reason: b.Reason}, nil
 	case guardrails.RequestChanges:

@@ -111,6 +111,7 @@ func (s *server) registerSteps(a huma.API) {
 	huma.Register(a, forPeopleAndKeys(one, store.StepsRead), handler(s, s.readStep))
 	s.registerDecisions(a)
 	s.registerReports(a)
+	s.registerReviews(a)
 }
 
 func (s *server) steps(ctx context.Context, in *stepsRequest) (*stepsResponse, error) {

@@ -22,6 +22,7 @@ var personRoutes = []struct{ method, path, body string }{
 	{"POST", "/v1/steps/st_x/assignments", `{"to":1}`},
 	{"POST", "/v1/steps/st_x/withdrawals", `{}`},
 	{"POST", "/v1/steps/st_x/reports", `{"done":true}`},
+	{"POST", "/v1/steps/st_x/reviews", `{"justified":true,"note":"x"}`},
 }
 
 // supervisor makes somebody and signs them in.

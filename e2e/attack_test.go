@@ -75,7 +75,7 @@ func (k *killing) signIn() {
 func (k *killing) awaitServing() {
 	k.Helper()
 	k.await("it serves", time.Minute, func() bool {
-		r, err := http.Get("http://" + k.listen + "/readyz") //nolint:noctx // bounded by await
+		r, err := http.Get("http://" + k.listen + "/readyz")
 		if err != nil {
 			return false
 		}
@@ -291,7 +291,7 @@ func attackSending(k *killing) {
 
 func attackPostgres(k *killing) {
 	f := faults{stops: 1}
-	if os.Getenv("TALLYMAN_SOAK") == "full" {
+	if os.Getenv("TALLYMAN_SOAK") == "long" {
 		f.stops = 50
 	}
 	ctx, stop := context.WithCancel(k.Context())

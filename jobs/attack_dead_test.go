@@ -15,7 +15,7 @@ import (
 // written down. What comes after it finds out, and nothing is done twice.
 func attackDeadWorker(w *world) {
 	rounds := 24
-	if os.Getenv("TALLYMAN_SOAK") == "full" {
+	if os.Getenv("TALLYMAN_SOAK") == "long" {
 		rounds = 200
 	}
 	seed := uint64(time.Now().UnixNano())

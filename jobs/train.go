@@ -93,6 +93,9 @@ func inForce(ctx context.Context, db *store.DB) (map[scoring.Outcome]training.In
 	}
 	incumbents, parents := map[scoring.Outcome]training.Incumbent{}, map[scoring.Outcome]store.Model{}
 	for _, m := range champions {
+		if m.Subject == store.TicketSubject { // see Refit
+			continue
+		}
 		scorer, err := readScorer(ctx, db, m)
 		if err != nil {
 			return nil, nil, err

@@ -18,6 +18,10 @@ func TestTrainProposesAChallenger(t *testing.T) {
 	db := storetest.DB(t)
 	history(t, db, 150, 110)
 	log := slog.New(slog.DiscardHandler)
+	ticket := store.Model{Subject: store.TicketSubject, Outcome: store.TicketOutcome, SchemaHash: "text", Params: []byte(`{}`), Metrics: []byte(`{}`)}
+	if _, err := db.InstallModel(t.Context(), ticket, []byte("words")); err != nil { // is none of its business
+		t.Fatal(err)
+	}
 	if done, err := jobs.Train(t.Context(), db, now.AddDate(0, 0, -40), 1, true, log); err != nil || len(done.Installed) == 0 {
 		t.Fatalf("%+v, %v", done, err)
 	}

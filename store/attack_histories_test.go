@@ -79,7 +79,7 @@ var rules = porcupine.Model{
 // asks whether what each was told could have happened one after the other.
 func attackHistories(f *floor) {
 	steps, people, each := 40, 16, 20
-	if os.Getenv("TALLYMAN_SOAK") == "full" {
+	if os.Getenv("TALLYMAN_SOAK") == "long" {
 		steps, people, each = 10_000, 200, 500
 	}
 	seed := uint64(time.Now().UnixNano())

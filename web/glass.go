@@ -68,7 +68,7 @@ func (s *server) showGlass(w http.ResponseWriter, r *http.Request, v *viewer, st
 func (s *server) glassOf(r *http.Request, b *store.BrokenGlass) brokenGlass {
 	zone := s.zoneOf(r, b.Step.Site)
 	out := brokenGlass{
-		ID: string(b.Step.ID), Title: titleOf(&b.Step), Site: string(b.Step.Site), Action: actionWord(b.Step.Kind),
+		ID: string(b.Step.ID), Title: titleOf(&b.Step), Site: siteWord(b.Step.Site), Action: actionWord(b.Step.Kind),
 		By: b.By, When: moment(b.Step.ApprovedAt, zone), Incident: b.Incident, Reason: b.Reason,
 		Missing: guardrails.GlassReviews - len(b.Reviews), Due: moment(b.Due, zone), Late: b.Late, May: b.You == nil,
 	}

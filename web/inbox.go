@@ -174,7 +174,7 @@ func (s *server) addInboxRows(r *http.Request, p *inboxPage, v *viewer, steps []
 
 func (s *server) inboxRowOf(step *store.Step, v *viewer) inboxRow {
 	row := inboxRow{
-		ID: string(step.ID), Title: titleOf(step), Site: string(step.Site), Action: actionWord(step.Kind), State: stateWord(step.State),
+		ID: string(step.ID), Title: titleOf(step), Site: siteWord(step.Site), Action: actionWord(step.Kind), State: stateWord(step.State),
 		Value: amount(step.Value, step.Currency), Needs: needs(step.Requirement, 0), Mine: step.Assignee == v.Person,
 	}
 	switch step.State {

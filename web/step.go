@@ -159,7 +159,7 @@ func (s *server) stepPage(r *http.Request, v *viewer, view *store.StepView) (*st
 	zone := s.zoneOf(r, view.Site)
 	step := &view.Step
 	p := &stepPage{
-		ID: string(step.ID), Title: titleOf(step), Site: string(step.Site), Action: actionWord(step.Kind), State: stateWord(step.State),
+		ID: string(step.ID), Title: titleOf(step), Site: siteWord(step.Site), Action: actionWord(step.Kind), State: stateWord(step.State),
 		Pending: step.State == guardrails.Pending, Evidence: evidenceOf(step), Needs: needs(step.Requirement, len(view.Standing)),
 		Excluded: strings.Join((step.Requirement.Excludes | step.Kind.Excludes()).Names(), ", "), Fresh: step.Requirement.Auth == guardrails.Fresh,
 		Deadline: moment(step.ExpiresAt, zone), Left: left(step.ExpiresAt, view.Now), Binding: step.Binding.String(), Short: step.Binding.Short(),
