@@ -20,10 +20,15 @@ func Load(ctx context.Context, db *store.DB, now time.Time) (*scoring.Engine, er
 	if err != nil {
 		return nil, err
 	}
+	books, err := booksOf(ctx, db)
+	if err != nil {
+		return nil, err
+	}
 	state := features.NewState()
 	var facts []features.Fact
 	var ahead []warehouse.Event
 	err = db.EventsByTime(ctx, time.Time{}, now.AddDate(1, 0, 0), nil, func(e *store.Recorded) error {
+		e.Cost = e.Cost.In(books[e.Site])
 		switch {
 		case e.Seq > watermark: // the follower brings it
 		case e.OccurredAt.Before(now):
@@ -40,6 +45,7 @@ func Load(ctx context.Context, db *store.DB, now time.Time) (*scoring.Engine, er
 		return nil, err
 	}
 	engine := scoring.NewEngine(state)
+	engine.KeepBooks(books)
 	if err := engine.Fold(ahead, int64(watermark), now); err != nil {
 		return nil, err
 	}
@@ -135,5 +141,23 @@ func follow(ctx context.Context, db *store.DB, engine *scoring.Engine, clock fun
 	if err != nil {
 		return err
 	}
+	books, err := booksOf(ctx, db) // an event may have named the first currency of its site
+	if err != nil {
+		return err
+	}
+	engine.KeepBooks(books)
 	return engine.Fold(events, int64(until), clock())
+}
+
+// booksOf returns the currency in which each site counts.
+func booksOf(ctx context.Context, db *store.DB) (map[warehouse.Site]warehouse.Currency, error) {
+	sites, err := db.Sites(ctx)
+	if err != nil {
+		return nil, err
+	}
+	books := make(map[warehouse.Site]warehouse.Currency, len(sites))
+	for _, s := range sites {
+		books[s.Code] = s.Currency
+	}
+	return books, nil
 }

@@ -22,7 +22,7 @@ const queueLength = 200
 
 // Rank makes the count queue of a site anew.
 func Rank(ctx context.Context, db *store.DB, engine *scoring.Engine, site warehouse.Site, now time.Time) error {
-	currency, err := currencyOf(ctx, db, site)
+	books, err := booksOf(ctx, db)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func Rank(ctx context.Context, db *store.DB, engine *scoring.Engine, site wareho
 	var candidates []counting.Candidate
 	err = engine.Positions(site, now, func(c scoring.Candidate) bool {
 		if c.Cost.Known() {
-			c.Cost.Currency = currency
+			c.Cost.Currency = books[site]
 		}
 		if candidate := counting.Candidate(c); candidate.Countable() && !asked.Rests(c.Position, c.LastCount) {
 			candidates = append(candidates, candidate)
@@ -56,19 +56,6 @@ func Rank(ctx context.Context, db *store.DB, engine *scoring.Engine, site wareho
 		return nil // another process knew more
 	}
 	return err
-}
-
-func currencyOf(ctx context.Context, db *store.DB, site warehouse.Site) (warehouse.Currency, error) {
-	sites, err := db.Sites(ctx)
-	if err != nil {
-		return "", err
-	}
-	for _, s := range sites {
-		if s.Code == site {
-			return s.Currency, nil
-		}
-	}
-	return warehouse.NoCurrency, nil
 }
 
 // request asks for the reasons of the rows that are shown.

@@ -30,7 +30,12 @@ var targets = []training.Target{
 func History(ctx context.Context, db *store.DB, until time.Time) (*features.State, []features.Fact, error) {
 	state := features.NewState()
 	var facts []features.Fact
-	err := db.EventsByTime(ctx, time.Time{}, until, nil, func(e *store.Recorded) error {
+	books, err := booksOf(ctx, db)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = db.EventsByTime(ctx, time.Time{}, until, nil, func(e *store.Recorded) error {
+		e.Cost = e.Cost.In(books[e.Site])
 		f := state.Encode(&e.Event)
 		f.Known = max(f.At, e.KnownAt.UnixMicro())
 		facts = append(facts, f)

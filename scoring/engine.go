@@ -17,6 +17,7 @@ type Engine struct {
 	state     *features.State
 	watermark int64
 	champions map[Outcome]champion
+	books     map[warehouse.Site]warehouse.Currency
 }
 
 // A champion is the scorer in force; its id is 0 where that is a rate.
@@ -52,6 +53,14 @@ func (e *Engine) Adopt(outcome Outcome, id int64, s *Scorer) {
 	e.champions[outcome] = champion{id, s}
 }
 
+// KeepBooks says in which currency each site counts. From then on costs in another
+// one are not folded in, and amounts are in the site's.
+func (e *Engine) KeepBooks(in map[warehouse.Site]warehouse.Currency) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.books = in
+}
+
 // Versions lists what is in force, by outcome.
 func (e *Engine) Versions() []Version {
 	e.mu.RLock()
@@ -75,7 +84,9 @@ func (e *Engine) Fold(events []warehouse.Event, watermark int64, now time.Time) 
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for i := range events {
-		e.state.Add(&events[i])
+		own := events[i]
+		own.Cost = own.Cost.In(e.books[own.Site])
+		e.state.Add(&own)
 	}
 	e.watermark = max(e.watermark, watermark)
 	return e.advance(now)

@@ -27,6 +27,11 @@ func (e *Engine) Evaluate(req Request, now time.Time) (Evaluation, int64) {
 	state, err := e.read(now)
 	defer e.mu.RUnlock()
 	out := Evaluation{AsOf: state.Front(), Degraded: err != nil}
+	own := e.books[req.Site]
+	req.Lines = slices.Clone(req.Lines)
+	for i := range req.Lines {
+		req.Lines[i].Cost = req.Lines[i].Cost.In(own)
+	}
 	var losses [][]amount // by outcome and line
 	if req.Kind == StockPosition {
 		out.Models = e.versions(Variance, Size)
@@ -67,7 +72,7 @@ func (e *Engine) position(state *features.State, site warehouse.Site, l *LineReq
 		sized, _ = state.Position(p, &size.Schema)
 	}
 	units, probability := expectedUnits(size.Score(sized)), s.Score(vector)
-	loss := loss(units, r.cost(l.Cost, r.of("unit_cost"))).times(probability)
+	loss := loss(units, r.cost(l.Cost, r.of("unit_cost")).In(e.books[site])).times(probability)
 	return LineEvaluation{
 		Line: l.Line, SKU: l.SKU, Location: l.Location, Units: units, Missing: missing, Vector: vector,
 		Signals: []Signal{{Variance, probability, level(probability, r.usual(Variance)), loss.money()}},
@@ -127,7 +132,7 @@ func (e *Engine) line(state *features.State, req *Request, q lineQuery) (LineEva
 		probability, units = 1, math.Abs(l.Scanned.Qty.Units()-expected)
 		out.Reasons = append([]Reason{fact}, out.Reasons[:min(len(out.Reasons), topReasons-1)]...)
 	}
-	loss := loss(units, r.cost(l.Cost, math.Expm1(r.of("unit_cost")))).times(probability)
+	loss := loss(units, r.cost(l.Cost, math.Expm1(r.of("unit_cost"))).In(e.books[req.Site])).times(probability)
 	discrepancy := Signal{Discrepancy, probability, level(probability, r.usual(Discrepancy)), loss.money()}
 
 	probability = late.Score(lateVector)

@@ -100,24 +100,10 @@ func takeTurn(ctx context.Context, tx pgx.Tx, s *Step, by By, cmd guardrails.Com
 
 // noteRefusal writes down an attempt that the guards stopped.
 func noteRefusal(ctx context.Context, tx pgx.Tx, s *Step, r *guardrails.Refusal, actor string, now time.Time) error {
-	stream := string(s.ID) + "/refused"
-	var seq int
-	if err := tx.QueryRow(ctx, `select coalesce(max(seq), 0) from audit_entry where stream = $1`, stream).Scan(&seq); err != nil {
-		return err
-	}
-	prev, err := lastLeaf(ctx, tx, stream)
-	if err != nil {
-		return err
-	}
-	q := &pgx.Batch{}
-	err = queueAudit(q, audit.Entry{
-		Stream: stream, Seq: seq + 1, Prev: prev, At: now, Event: "refused", Actor: actor,
+	return appendEntry(ctx, tx, audit.Entry{
+		Stream: string(s.ID) + "/refused", At: now, Event: "refused", Actor: actor,
 		Facts: []audit.Fact{{Name: "code", Value: string(r.Code)}, {Name: "detail", Value: r.Detail}},
 	})
-	if err != nil {
-		return err
-	}
-	return tx.SendBatch(ctx, q).Close()
 }
 
 // contextOf reads what a command is judged by. The clock is read first, after

@@ -64,23 +64,7 @@ func lockPeople(ctx context.Context, tx pgx.Tx) error {
 
 // notePeople appends to the stream. The caller holds [lockPeople].
 func notePeople(ctx context.Context, tx pgx.Tx, actor, event string, facts ...audit.Fact) error {
-	var seq int
-	if err := tx.QueryRow(ctx, `select coalesce(max(seq), 0) from audit_entry where stream = $1`, personStream).Scan(&seq); err != nil {
-		return err
-	}
-	prev, err := lastLeaf(ctx, tx, personStream)
-	if err != nil {
-		return err
-	}
-	now, err := clock(ctx, tx)
-	if err != nil {
-		return err
-	}
-	q := &pgx.Batch{}
-	if err := queueAudit(q, audit.Entry{Stream: personStream, Seq: seq + 1, Prev: prev, At: now, Event: event, Actor: actor, Facts: facts}); err != nil {
-		return err
-	}
-	return tx.SendBatch(ctx, q).Close()
+	return noteChange(ctx, tx, personStream, event, actor, facts)
 }
 
 func personFact(id guardrails.PersonID) audit.Fact {

@@ -201,29 +201,5 @@ func (db *DB) SchedulePolicy(ctx context.Context, a *guardrails.ChangePolicy) er
 
 // notePolicy writes down what became of a policy.
 func notePolicy(ctx context.Context, tx pgx.Tx, event, detail, actor string) error {
-	const stream = "policy"
-	if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext('audit'), hashtext($1))`, stream); err != nil {
-		return err
-	}
-	now, err := clock(ctx, tx)
-	if err != nil {
-		return err
-	}
-	var seq int
-	if err := tx.QueryRow(ctx, `select coalesce(max(seq), 0) from audit_entry where stream = $1`, stream).Scan(&seq); err != nil {
-		return err
-	}
-	prev, err := lastLeaf(ctx, tx, stream)
-	if err != nil {
-		return err
-	}
-	q := &pgx.Batch{}
-	err = queueAudit(q, audit.Entry{
-		Stream: stream, Seq: seq + 1, Prev: prev, At: now, Event: event, Actor: actor,
-		Facts: []audit.Fact{{Name: "detail", Value: detail}},
-	})
-	if err != nil {
-		return err
-	}
-	return tx.SendBatch(ctx, q).Close()
+	return noteChange(ctx, tx, "policy", event, actor, []audit.Fact{{Name: "detail", Value: detail}})
 }

@@ -108,8 +108,13 @@ func TestAPolicyIsPutInForceByTwoOthers(t *testing.T) {
 	if done, err := db.AdoptPolicy(t.Context()); err != nil || done != (store.Rejudged{}) {
 		t.Errorf("adopted again: %+v, %v", done, err)
 	}
+	adoptsTheLate(t, db, conn, before, waiting)
+}
 
-	// A proposal that was being written under the policy before appears only now.
+// adoptsTheLate has a proposal that was being written under the policy before appear
+// after the waiting steps were judged.
+func adoptsTheLate(t *testing.T, db *store.DB, conn *pgx.Conn, before string, waiting []byte) {
+	t.Helper()
 	late := propose(t, db)
 	exec(t, conn, `set session_replication_role = replica`)
 	exec(t, conn, `update step set policy = $2, requirement = $3, binding = sha256('before') where id = $1`, late.ID, before, waiting)
@@ -124,7 +129,7 @@ func TestAPolicyIsPutInForceByTwoOthers(t *testing.T) {
 		}
 	}
 	var judged int
-	err = conn.QueryRow(t.Context(), `select count(*) from audit_entry where stream = 'policy' and convert_from(body, 'UTF8')::jsonb ->> 'event' = 'judged'`).Scan(&judged)
+	err := conn.QueryRow(t.Context(), `select count(*) from audit_entry where stream = 'policy' and convert_from(body, 'UTF8')::jsonb ->> 'event' = 'judged'`).Scan(&judged)
 	if err != nil || judged != 1 {
 		t.Errorf("that every step is judged is written down %d times, %v", judged, err)
 	}

@@ -110,26 +110,12 @@ func auditRanking(ctx context.Context, tx pgx.Tx, r *Ranking, proposals []propos
 	for i := range sorted {
 		fmt.Fprintf(sum, "%s %s\n", sorted[i].step.ID, sorted[i].step.Binding)
 	}
-	stream := "ranking/" + string(r.Site)
-	var seq int
-	if err := tx.QueryRow(ctx, `select coalesce(max(seq), 0) from audit_entry where stream = $1`, stream).Scan(&seq); err != nil {
-		return err
-	}
-	prev, err := lastLeaf(ctx, tx, stream)
-	if err != nil {
-		return err
-	}
-	q := &pgx.Batch{}
-	err = queueAudit(q, audit.Entry{
-		Stream: stream, Seq: seq + 1, Prev: prev, At: r.CreatedAt, Event: "ranked", Actor: modelRef(r.Model),
+	return appendEntry(ctx, tx, audit.Entry{
+		Stream: "ranking/" + string(r.Site), At: r.CreatedAt, Event: "ranked", Actor: modelRef(r.Model),
 		Facts: []audit.Fact{
 			{Name: "ranking", Value: strconv.FormatInt(int64(r.ID), 10)},
 			{Name: "steps", Value: strconv.Itoa(len(proposals))},
 			{Name: "bindings", Value: hex.EncodeToString(sum.Sum(nil))},
 		},
 	})
-	if err != nil {
-		return err
-	}
-	return tx.SendBatch(ctx, q).Close()
 }

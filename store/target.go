@@ -219,27 +219,6 @@ func (db *DB) ResumeTarget(ctx context.Context, name string) (int, error) {
 // operator is whoever runs a command on the database.
 const operator = "operator"
 
-// noteChange adds an entry to a stream that no row's lock protects.
-func noteChange(ctx context.Context, tx pgx.Tx, stream, event, actor string, facts []audit.Fact) error {
-	if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext('audit'), hashtext($1))`, stream); err != nil {
-		return err
-	}
-	var e audit.Entry
-	err := tx.QueryRow(ctx, `select coalesce(max(seq), 0) + 1, clock_timestamp() from audit_entry where stream = $1`, stream).Scan(&e.Seq, &e.At)
-	if err != nil {
-		return err
-	}
-	if e.Prev, err = lastLeaf(ctx, tx, stream); err != nil {
-		return err
-	}
-	e.Stream, e.Event, e.Actor, e.Facts = stream, event, actor, facts
-	q := &pgx.Batch{}
-	if err := queueAudit(q, e); err != nil {
-		return err
-	}
-	return tx.SendBatch(ctx, q).Close()
-}
-
 // PersonByEmail returns who acts when a command names a person.
 func (db *DB) PersonByEmail(ctx context.Context, email string) (By, error) {
 	by := By{Session: "command"}

@@ -134,6 +134,35 @@ func transitionEntry(was *Step, t *guardrails.Transition, actor string, now time
 	return e
 }
 
+// noteChange adds an entry to a stream that no row's lock protects.
+func noteChange(ctx context.Context, tx pgx.Tx, stream, event, actor string, facts []audit.Fact) error {
+	return appendEntry(ctx, tx, audit.Entry{Stream: stream, Event: event, Actor: actor, Facts: facts})
+}
+
+// appendEntry adds an entry at the end of its stream, at the time by the database's
+// clock unless it has one. Entries of one stream take turns.
+func appendEntry(ctx context.Context, tx pgx.Tx, e audit.Entry) error {
+	if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext('audit'), hashtext($1))`, e.Stream); err != nil {
+		return err
+	}
+	var now time.Time
+	err := tx.QueryRow(ctx, `select coalesce(max(seq), 0) + 1, clock_timestamp() from audit_entry where stream = $1`, e.Stream).Scan(&e.Seq, &now)
+	if err != nil {
+		return err
+	}
+	if e.At.IsZero() {
+		e.At = now
+	}
+	if e.Prev, err = lastLeaf(ctx, tx, e.Stream); err != nil {
+		return err
+	}
+	q := &pgx.Batch{}
+	if err := queueAudit(q, e); err != nil {
+		return err
+	}
+	return tx.SendBatch(ctx, q).Close()
+}
+
 // lastLeaf returns the leaf that the next entry of a stream follows on. The
 // caller holds the lock that makes entries of the stream take turns.
 func lastLeaf(ctx context.Context, q querier, stream string) (leaf audit.Hash, err error) {

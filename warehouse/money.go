@@ -33,6 +33,19 @@ func (c Cost) PerUnit() float64 {
 	return float64(c.Micros) / 1e6
 }
 
+// In returns the cost where books are kept in a currency, "" or [NoCurrency] for an
+// unknown one. A cost without a currency is in that one. One in another is unknown:
+// nothing here converts.
+func (c Cost) In(own Currency) Cost {
+	switch {
+	case !c.Known() || own == "" || own == NoCurrency || c.Currency == own:
+		return c
+	case c.Currency == NoCurrency:
+		return Cost{c.Micros, own}
+	}
+	return Cost{}
+}
+
 // ParseCost reads a decimal cost of at most six places; an empty currency
 // becomes [NoCurrency].
 func ParseCost(amount, currency string) (Cost, error) {

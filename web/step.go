@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -120,7 +121,7 @@ func doneNotice(did string, v *store.StepView) *notice {
 		if v.State != guardrails.Pending {
 			n.Text = "That was the last approval it needed. It is on its way."
 		}
-		if v.Waits() != nil {
+		if slices.ContainsFunc(v.Executions, func(e store.ExecutionView) bool { return e.Target == guardrails.TargetManual }) {
 			n.Text = "That was the last approval it needed. Now people carry it out."
 		}
 	case "reject":

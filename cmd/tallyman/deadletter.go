@@ -13,9 +13,10 @@ import (
 )
 
 type deadCmd struct {
-	List   deadListCmd   `cmd:"" help:"List them, the oldest first."`
-	Replay deadReplayCmd `cmd:"" help:"Send one again, or all since an instant: the same bytes under the same key."`
-	Answer deadAnswerCmd `cmd:"" help:"Say whether the target applied what nobody can be sure of, or whether people did what is theirs."`
+	List    deadListCmd    `cmd:"" help:"List them, the oldest first."`
+	Replay  deadReplayCmd  `cmd:"" help:"Send one again, or all since an instant: the same bytes under the same key."`
+	Resolve deadResolveCmd `cmd:"" help:"Say that what could not be taken back was put right at the target."`
+	Answer  deadAnswerCmd  `cmd:"" help:"Say whether the target applied what nobody can be sure of, or whether people did what is theirs."`
 }
 
 // mostLetters is how many are listed or replayed at once.

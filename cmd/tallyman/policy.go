@@ -17,6 +17,7 @@ type policyCmd struct {
 	Diff     policyDiffCmd     `cmd:"" help:"What gets looser and what stricter from one file to another."`
 	Simulate policySimulateCmd `cmd:"" help:"What a policy would have required of recorded steps."`
 	Apply    policyApplyCmd    `cmd:"" help:"Propose that a policy be put in force; two owners of policy decide."`
+	Rejudge  policyRejudgeCmd  `cmd:"" help:"Judge a blocked step anew, once what blocked it was put right."`
 	Show     policyShowCmd     `cmd:"" help:"Print the policy in force, or the one that comes with the program."`
 }
 
