@@ -22,14 +22,15 @@ const topReasons = 3
 // later, and says up to which event it knows. A name never heard of is no
 // error: the answer says what is missing. Positions take [Variance] alone,
 // lines [Discrepancy] and [Late]; without a model for one of them the answer
-// is degraded to rates.
+// is degraded to rates. It is also degraded where events of more than a minute ago
+// may be missing.
 func (e *Engine) Evaluate(req Request, now time.Time) (Evaluation, int64) {
 	e.mu.Lock()
 	err := e.advance(now)
 	e.mu.Unlock()
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	out := Evaluation{AsOf: e.state.Front(), Degraded: err != nil}
+	out := Evaluation{AsOf: e.state.Front(), Degraded: err != nil || e.lags(now)}
 	var losses [][]amount // by outcome and line
 	if req.Kind == StockPosition {
 		out.Models = e.versions(Variance, Size)
