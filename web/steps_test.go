@@ -189,7 +189,7 @@ func TestTwoPeopleApprove(t *testing.T) {
 	anna, bert, cleo, dora, eve := s.signIn("anna"), s.signIn("bert"), s.signIn("cleo"), s.signIn("dora"), s.signIn("eve")
 	_, page, _ := anna.open(path)
 	says(t, page, "Who proposed a step cannot approve it", "62 %", "Three tickets of this load went there.", "proposed by Anna", "2 still needed", `&#34;ticket&#34;:&#34;T-1&#34;`,
-		binding[:8], "Withdraw", "people, who carry it out by hand", "Nothing takes it back", "approval given"[:8])
+		binding[:8], "Withdraw", "people, who carry it out by hand", "What takes it back", "approval given"[:8])
 	keepsQuietOf(t, page, ">Approve</button>")
 	status, page, _ := anna.post(path+"/approve", "binding", binding)
 	if says(t, page, "You cannot approve this one", "nor anybody for them"); status != 409 {
