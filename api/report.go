@@ -48,7 +48,7 @@ func (s *server) registerReports(a huma.API) {
 		"For an operation with waits_for_report: one that no target takes, so that people carry it out, or one whose target did not say whether it applied it. "+
 			"What people did not do ends the step; what a target did not apply is sent again. "+
 			"Whoever has a role at the site may say that people did it, anything else needs a role of the step's requirement.")
-	huma.Register(a, report, handler(s, func(ctx context.Context, in *reportRequest) (*raw, error) {
+	register(a, report, handler(s, func(ctx context.Context, in *reportRequest) (*raw, error) {
 		word := store.Word{Done: in.Body.Done, Reason: strings.TrimSpace(in.Body.Reason)}
 		if badText(word.Reason) {
 			return nil, invalid("reason", "is not valid text")

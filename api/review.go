@@ -23,7 +23,7 @@ func (s *server) registerReviews(a huma.API) {
 	op.Description = "Two others than who broke it do so within a day; until then the glass cannot be broken again at the site. Everybody reviews once: a repetition is a 409."
 	op.Errors = append(op.Errors, http.StatusConflict, http.StatusUnprocessableEntity)
 	op.DefaultStatus = http.StatusNoContent
-	huma.Register(a, op, handler(s, s.review))
+	register(a, op, handler(s, s.review))
 }
 
 func (s *server) review(ctx context.Context, in *reviewRequest) (*struct{}, error) {

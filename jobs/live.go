@@ -113,6 +113,7 @@ func AdoptModels(ctx context.Context, db *store.DB, engine *scoring.Engine, log 
 // Follow folds newly recorded events into the engine as they come, until ctx
 // ends. Trouble with the database is logged and tried again.
 func Follow(ctx context.Context, db *store.DB, engine *scoring.Engine, clock func() time.Time, log *slog.Logger) {
+	engine.Heard(clock()) // as of its loading, a moment ago
 	for ctx.Err() == nil {
 		err := follow(ctx, db, engine, clock)
 		if err == nil || ctx.Err() != nil {
@@ -129,6 +130,7 @@ func Follow(ctx context.Context, db *store.DB, engine *scoring.Engine, clock fun
 const retryAfter = time.Second
 
 func follow(ctx context.Context, db *store.DB, engine *scoring.Engine, clock func() time.Time) error {
+	asked := clock()
 	until, err := db.AwaitEvents(ctx, store.Seq(engine.Watermark()))
 	if err != nil {
 		return err
@@ -146,7 +148,11 @@ func follow(ctx context.Context, db *store.DB, engine *scoring.Engine, clock fun
 		return err
 	}
 	engine.KeepBooks(books)
-	return engine.Fold(events, int64(until), clock())
+	if err := engine.Fold(events, int64(until), clock()); err != nil {
+		return err
+	}
+	engine.Heard(asked)
+	return nil
 }
 
 // booksOf returns the currency in which each site counts.

@@ -23,6 +23,7 @@ type program struct {
 	Model    modelCmd    `cmd:"" help:"Models on any table: fit, predict, explain, compare, convert."`
 	Simulate simulateCmd `cmd:"" help:"Write the events of warehouses that never existed."`
 	Event    eventCmd    `cmd:"" help:"Records that were refused and are kept for review."`
+	Site     siteCmd     `cmd:"" help:"Sites: their names and time zones."`
 	Key      keyCmd      `cmd:"" help:"API keys."`
 	Policy   policyCmd   `cmd:"" help:"Who must approve what: check, try on history, put in force."`
 	Target   targetCmd   `cmd:"" help:"The systems that carry approved steps out, and one to try with."`
