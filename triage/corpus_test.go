@@ -23,20 +23,16 @@ func TestTheCorpusHeldOut(t *testing.T) {
 	}
 	taxonomy := DefaultTaxonomy()
 	var judged []Judged
-	safety, noticed := 0, 0
 	for _, ticket := range heldOut {
 		v := m.Classify(ticket.Text)
-		judged = append(judged, Judged{Want: ticket.Label, Got: v.Label, P: v.P, Stray: v.Stray, Abstain: v.Abstain})
-		if ticket.Label == "safety.incident_or_hazard" {
-			safety++
-			r := taxonomy.Route(taxonomy.Settle(v).Label, ticket.Text, Facts{})
-			noticed += one(r.Severity == S1 || v.Label == ticket.Label)
-		}
+		r := taxonomy.RouteVerdict(v, ticket.Text, Facts{})
+		judged = append(judged, Judged{Want: ticket.Label, Got: v.Label, P: v.P, Stray: v.Stray, Abstain: v.Abstain, Signals: r.Signals})
 	}
 	e := Evaluate(judged, m.OutOfScope)
-	t.Logf("%d held out: accuracy %.3f, macro-F1 %.3f, ECE %.3f, answered %.3f with %.3f right, safety %d of %d, oos %+v",
-		len(heldOut), e.Accuracy, e.MacroF1, e.ECE, e.Abstaining.Coverage, e.Abstaining.Precision, noticed, safety, *e.OOS)
-	if e.MacroF1 < 0.50 || e.ECE > 0.06 || e.OOS.AUROC < 0.86 || float64(noticed) < 0.90*float64(safety) {
+	e.Signals = taxonomy.ScoreSignals(judged)
+	t.Logf("%d held out: accuracy %.3f, macro-F1 %.3f, ECE %.3f, 98 %% right: %.3f answered, at its own thresholds %.3f with %.3f right, signals %+v, oos %+v",
+		len(heldOut), e.Accuracy, e.MacroF1, e.ECE, e.CoverageAt["0.98"], e.Abstaining.Coverage, e.Abstaining.Precision, e.Signals, *e.OOS)
+	if e.MacroF1 < 0.50 || e.ECE > 0.06 || e.OOS.AUROC < 0.86 || e.Signals["safety"].Recall < 0.90 {
 		t.Error("that is worse than it was")
 	}
 }

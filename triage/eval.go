@@ -58,9 +58,9 @@ type SignalScore struct {
 	Others   float64 `json:"others"` // share of all others that have the signal
 }
 
-// ScoreSignals adds how well the taxonomy's signals find their labels.
-func (e *Evaluation) ScoreSignals(t *Taxonomy, judged []Judged) {
-	e.Signals = map[string]SignalScore{}
+// ScoreSignals says how well the taxonomy's signals find their labels, by id.
+func (t *Taxonomy) ScoreSignals(judged []Judged) map[string]SignalScore {
+	scores := map[string]SignalScore{}
 	for _, s := range t.Signals {
 		wanted, found, raised := 0, 0, 0
 		for _, j := range judged {
@@ -72,8 +72,9 @@ func (e *Evaluation) ScoreSignals(t *Taxonomy, judged []Judged) {
 			wanted++
 			found += one(has || j.Got == s.Label)
 		}
-		e.Signals[s.ID] = SignalScore{wanted, ratio(found, wanted), ratio(raised, len(judged)-wanted)}
+		scores[s.ID] = SignalScore{wanted, ratio(found, wanted), ratio(raised, len(judged)-wanted)}
 	}
+	return scores
 }
 
 // OOSScore says how well texts out of scope are told from those in scope.

@@ -42,3 +42,27 @@ func TestALexiconThatSaysNothingIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestTheLexiconReadsNumbersAndWordsAsPeopleWriteThem(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"fewer came", "announced 88, booked 80", "is less"},
+		{"more came", "PO 81177 ordered 1,440 received 1,500", "is more"},
+		{"numbers as words", "ordered twelve, only ten arrived", "is less"},
+		{"one instead of the other", "19 pallets instead of 20", "rather less"},
+		{"a word within a word", "Palettenetikett fehlt", "label"},
+		{"a slip in a long word", "the emplyoee needs an ambulnace", "medical"},
+	} {
+		seen := map[string]bool{}
+		DefaultLexicon().features(Normalize(c.text), func(f string) { seen[f] = true })
+		if !seen[c.want] {
+			t.Errorf("%s: %q has no %q", c.name, c.text, c.want)
+		}
+	}
+	seen := map[string]bool{}
+	DefaultLexicon().features(Normalize("door 4 PO 8812, waiting since 10:30"), func(f string) { seen[f] = true })
+	for f := range seen {
+		if strings.HasPrefix(f, "then ") || strings.HasPrefix(f, "is ") {
+			t.Errorf("a door, an order and a clock are compared: %q", f)
+		}
+	}
+}

@@ -104,3 +104,16 @@ func FuzzParseTaxonomy(f *testing.F) {
 		}
 	})
 }
+
+func TestAModelsChanceOnlyAdds(t *testing.T) {
+	taxonomy := DefaultTaxonomy()
+	const text = "kids running about on the dock"
+	unsure := Verdict{Choice: Choice{"out_of_scope", 0.6}, Abstain: true, Alternatives: []Choice{{"safety.incident_or_hazard", 0.3}}}
+	if r := taxonomy.RouteVerdict(unsure, text, Facts{}); r.Severity != S1 || !r.Immediate || r.Label != taxonomy.Unclear {
+		t.Errorf("a chance of 0.3 of safety gives %+v, want unclear, S1 and immediate", r)
+	}
+	unsure.Alternatives[0].P = 0.01
+	if r := taxonomy.RouteVerdict(unsure, text, Facts{}); len(r.Signals) != 0 {
+		t.Errorf("a chance of 0.01 of safety gives %+v, want no signal", r)
+	}
+}

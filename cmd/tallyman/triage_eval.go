@@ -44,7 +44,7 @@ func (c *triageEvalCmd) Run(k *kong.Context) error {
 	judged := judge(m, examples)
 	e := triage.Evaluate(judged, outOfScope)
 	if ofDefaultTaxonomy(m.Labels) {
-		e.ScoreSignals(triage.DefaultTaxonomy(), judged)
+		e.Signals = triage.DefaultTaxonomy().ScoreSignals(judged)
 	}
 	e.TrainSeconds = trainSeconds(c.Model)
 	if c.JSON != "" {
