@@ -183,7 +183,7 @@ func (db *DB) firstLabel(ctx context.Context, tx pgx.Tx, t *triage.Taxonomy, in 
 	if err != nil {
 		return nil, err
 	}
-	l.Facts, l.Routing = facts.Holding, t.Route(l.Label, in.Text, facts)
+	l.Facts, l.Routing = facts.Holding, t.RouteVerdict(o.Verdict, in.Text, facts)
 	return l, db.proposeRoute(ctx, tx, &routed{in.ID, in.Site, in.Reporter, facts}, l)
 }
 
