@@ -62,7 +62,7 @@ func (s *server) registerEvents(a huma.API) {
 		"application/json":     {Schema: &huma.Schema{Type: huma.TypeArray, Items: event}},
 		"application/x-ndjson": {Schema: &huma.Schema{Type: huma.TypeString}},
 	}}
-	huma.Register(a, op, handler(s, s.ingest))
+	register(a, op, handler(s, s.ingest))
 	delete(a.OpenAPI().Paths["/v1/events"].Post.RequestBody.Content, "application/octet-stream")
 }
 
@@ -125,6 +125,8 @@ func (s *server) ingest(ctx context.Context, in *eventsRequest) (*eventsResponse
 			return nil, unreadable(err)
 		case !key.Allows(store.EventsWrite, e.Site):
 			result.Status, result.Field, result.Reason = refused, "site", siteForbidden(e.Site).Detail
+		case !key.Sends(e.Source):
+			result.Status, result.Field, result.Reason = refused, "source", "this API key is not for source "+string(e.Source)
 		default:
 			events, places = append(events, e), append(places, result.Index)
 		}

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"tallyman/fixtures"
 	"tallyman/store"
+	"tallyman/warehouse"
 )
 
 type eventsAnswer struct {
@@ -95,6 +97,29 @@ func TestMalformedRecordsAreRefusedOneByOne(t *testing.T) {
 	}
 	if seq, err := s.db.Watermark(t.Context()); err != nil || accepted != 2000 || refused != 10_000 || int(seq) != accepted {
 		t.Errorf("%d accepted, %d refused, %d events in: %v", accepted, refused, seq, err)
+	}
+}
+
+// A key that is limited to a source cannot take the ids of another's events.
+func TestAKeyKeepsToItsSources(t *testing.T) {
+	s := start(t)
+	secret, _, err := s.db.CreateKey(t.Context(), store.APIKey{
+		Name: "wms-dc1", Env: "test", Scopes: store.Scopes, Sites: []warehouse.Site{"DC-1"}, Sources: []warehouse.Source{"wms-dc1"},
+	}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := read[eventsAnswer](t, s.call("POST", "/v1/events?source=wms-dc2", secret, event("1", "DC-1")))
+	if a.Refused != 1 || a.Results[0].Field != "source" {
+		t.Errorf("another's source: %+v", a)
+	}
+	a = read[eventsAnswer](t, s.call("POST", "/v1/events?source=wms-dc2", s.key(store.Scopes, "DC-2"), event("1", "DC-2")))
+	if a.Accepted != 1 {
+		t.Errorf("whose id it is: %+v", a)
+	}
+	a = read[eventsAnswer](t, s.call("POST", "/v1/events?source=wms-dc1", secret, event("1", "DC-1")))
+	if a.Accepted != 1 {
+		t.Errorf("its own source: %+v", a)
 	}
 }
 

@@ -41,7 +41,8 @@ type APIKey struct {
 	Name       string
 	Env        string // such as "live", part of the secret text
 	Scopes     []Scope
-	Sites      []warehouse.Site // none for every site
+	Sites      []warehouse.Site   // none for every site
+	Sources    []warehouse.Source // whose events it may send; none for every source
 	CreatedAt  time.Time
 	ExpiresAt  time.Time
 	LastUsedAt *time.Time // to the minute
@@ -51,6 +52,12 @@ type APIKey struct {
 // Allows reports whether the key has the right at the site.
 func (k *APIKey) Allows(scope Scope, site warehouse.Site) bool {
 	return slices.Contains(k.Scopes, scope) && (len(k.Sites) == 0 || slices.Contains(k.Sites, site))
+}
+
+// Sends reports whether the key may send events of the source. Their ids are
+// unique within it, so that another's key could take them.
+func (k *APIKey) Sends(source warehouse.Source) bool {
+	return len(k.Sources) == 0 || slices.Contains(k.Sources, source)
 }
 
 // Lengths of the random parts. 43 characters of 62 hold 256 bits.
@@ -100,15 +107,15 @@ func parseKey(text string) (id string, hash [sha256.Size]byte, ok bool) {
 }
 
 // CreateKey makes a key and returns its secret, which nobody can read again.
-// Name, Env, Scopes and Sites are taken from k; it lives for at most 366 days.
+// Name, Env, Scopes, Sites and Sources are taken from k; it lives for at most 366 days.
 func (db *DB) CreateKey(ctx context.Context, k APIKey, life time.Duration) (secret string, id string, err error) {
 	id, random := randomBase62(keyIDLen), randomBase62(secretLen)
 	body := strings.Join([]string{"tly", k.Env, id, random}, "_")
 	hash := sha256.Sum256([]byte(random))
 	_, err = db.pool.Exec(ctx, `
-		insert into api_key (id, name, env, secret_hash, scopes, sites, expires_at)
-		values ($1, $2, $3, $4, $5, coalesce($6, '{}'::text[]), now() + $7)`,
-		id, k.Name, k.Env, hash[:], k.Scopes, k.Sites, life)
+		insert into api_key (id, name, env, secret_hash, scopes, sites, sources, expires_at)
+		values ($1, $2, $3, $4, $5, coalesce($6, '{}'::text[]), coalesce($7, '{}'::text[]), now() + $8)`,
+		id, k.Name, k.Env, hash[:], k.Scopes, k.Sites, k.Sources, life)
 	if err != nil {
 		return "", "", fmt.Errorf("create API key %q: %w", k.Name, err)
 	}
@@ -123,7 +130,7 @@ type storedKey struct {
 	NoteUse    bool
 }
 
-const keyColumns = `id, name, env, scopes, sites, created_at, expires_at, last_used_at, revoked_at`
+const keyColumns = `id, name, env, scopes, sites, sources, created_at, expires_at, last_used_at, revoked_at`
 
 const keyQuery = `
 	select ` + keyColumns + `, secret_hash, expires_at <= now() as expired,

@@ -46,6 +46,7 @@ create table api_key (
     expires_at timestamp with time zone not null,
     last_used_at timestamp with time zone,
     revoked_at timestamp with time zone,
+    sources text[] collate "C" not null default '{}'::text[],
     constraint api_key_pkey PRIMARY KEY (id),
     constraint api_key_env_check CHECK ((env ~ '^[a-z]{1,8}$'::text)),
     constraint api_key_expiry CHECK (((expires_at > created_at) AND (expires_at <= (created_at + '366 days'::interval)))),
@@ -54,8 +55,10 @@ create table api_key (
     constraint api_key_scopes CHECK (((cardinality(scopes) > 0) AND (scopes <@ ARRAY['events:write'::text, 'risk:write'::text, 'risk:read'::text, 'queue:read'::text, 'tickets:write'::text, 'tickets:read'::text, 'steps:read'::text]))),
     constraint api_key_secret_hash_check CHECK ((octet_length(secret_hash) = 32)),
     constraint api_key_sites CHECK (((array_position(sites, NULL::text) IS NULL) AND (array_position(sites, ''::text) IS NULL))),
+    constraint api_key_sources CHECK (((array_position(sources, NULL::text) IS NULL) AND (array_position(sources, ''::text) IS NULL))),
 );
 comment on column api_key.sites is 'empty for every site';
+comment on column api_key.sources is 'empty for every source';
 
 create table audit_checkpoint (
     size bigint not null,
