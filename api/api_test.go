@@ -139,6 +139,25 @@ var routes = []struct {
 	{"GET", "/v1/tickets/tkt_x", "", store.TicketsRead},
 }
 
+// Parameters that are wrong are a 400 here: nothing that only reads has a 422.
+func TestNoReadDocumentsA422(t *testing.T) {
+	s := start(t)
+	var document struct {
+		Paths map[string]map[string]struct{ Responses map[string]any }
+	}
+	if err := json.Unmarshal(s.call("GET", "/openapi.json", "", "").Body.Bytes(), &document); err != nil {
+		t.Fatal(err)
+	}
+	for path, methods := range document.Paths {
+		if _, there := methods["get"].Responses["422"]; there {
+			t.Errorf("GET %s documents a 422", path)
+		}
+	}
+	if _, there := document.Paths["/v1/risk-evaluations"]["post"].Responses["422"]; !there {
+		t.Error("a key that was used for another request is not documented")
+	}
+}
+
 func TestEveryOperationWantsAKeyWithItsScope(t *testing.T) {
 	s := start(t)
 	var document struct{ Paths map[string]map[string]any }

@@ -63,7 +63,7 @@ func stepCommand(a huma.API, op huma.Operation, text string) huma.Operation {
 func (s *server) registerDecisions(a huma.API) {
 	decide := stepCommand(a, personOperation("decideStep", http.MethodPost, "/v1/steps/{id}/decisions", "Approve or reject a step, or request changes"),
 		"Only for people who are signed in: an API key gets 403 machine-principal.")
-	huma.Register(a, decide, handler(s, func(ctx context.Context, in *decisionRequest) (*raw, error) {
+	register(a, decide, handler(s, func(ctx context.Context, in *decisionRequest) (*raw, error) {
 		cmd, err := in.Body.command()
 		if err != nil {
 			return nil, err
@@ -71,11 +71,11 @@ func (s *server) registerDecisions(a huma.API) {
 		return s.carryOut(ctx, &in.StepCommand, "decisions", in.Body.OnBehalfOf, cmd)
 	}))
 	reassign := stepCommand(a, personOperation("reassignStep", http.MethodPost, "/v1/steps/{id}/assignments", "Give a step to a person"), "Whoever else may approve it still can.")
-	huma.Register(a, reassign, handler(s, func(ctx context.Context, in *reassignRequest) (*raw, error) {
+	register(a, reassign, handler(s, func(ctx context.Context, in *reassignRequest) (*raw, error) {
 		return s.carryOut(ctx, &in.StepCommand, "assignments", 0, guardrails.Reassign{To: guardrails.PersonID(in.Body.To)})
 	}))
 	withdraw := stepCommand(a, personOperation("withdrawStep", http.MethodPost, "/v1/steps/{id}/withdrawals", "Take a step back"), "Also after approval, as long as nothing was sent.")
-	huma.Register(a, withdraw, handler(s, func(ctx context.Context, in *withdrawRequest) (*raw, error) {
+	register(a, withdraw, handler(s, func(ctx context.Context, in *withdrawRequest) (*raw, error) {
 		return s.carryOut(ctx, &in.StepCommand, "withdrawals", 0, guardrails.Withdraw{Reason: in.Body.Reason})
 	}))
 }

@@ -105,7 +105,7 @@ func (s *server) registerEvaluations(a huma.API) {
 		Description: "The evaluation", Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf[evaluationAnswer](a)}},
 	}}
 	ask.Responses = answer
-	huma.Register(a, ask, handler(s, s.evaluate))
+	register(a, ask, handler(s, s.evaluate))
 	a.OpenAPI().Paths["/v1/risk-evaluations"].Post.RequestBody = &huma.RequestBody{
 		Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf[evaluationRequest](a)}},
 	}
@@ -113,7 +113,7 @@ func (s *server) registerEvaluations(a huma.API) {
 	read := operation("getRiskEvaluation", http.MethodGet, "/v1/risk-evaluations/{id}", "Read a risk evaluation as it was answered", store.RiskRead)
 	read.Errors = append(read.Errors, http.StatusNotFound)
 	read.Responses = map[string]*huma.Response{"200": answer["200"]}
-	huma.Register(a, read, handler(s, s.readEvaluation))
+	register(a, read, handler(s, s.readEvaluation))
 }
 
 func (s *server) readEvaluation(ctx context.Context, in *evaluationPath) (*raw, error) {

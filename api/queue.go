@@ -69,8 +69,8 @@ type site struct {
 func (s *server) registerQueue(a huma.API) {
 	queue := operation("getCountQueue", http.MethodGet, "/v1/count-queue", "Read what a site should count, the best use of time first", store.QueueRead)
 	queue.Errors = append(queue.Errors, http.StatusNotFound, http.StatusConflict)
-	huma.Register(a, queue, handler(s, s.queue))
-	huma.Register(a, operation("listSites", http.MethodGet, "/v1/sites", "List the sites that this key is for", store.QueueRead), handler(s, s.sites))
+	register(a, queue, handler(s, s.queue))
+	register(a, operation("listSites", http.MethodGet, "/v1/sites", "List the sites that this key is for", store.QueueRead), handler(s, s.sites))
 }
 
 func (s *server) queue(ctx context.Context, in *queueRequest) (*queueResponse, error) {

@@ -92,8 +92,8 @@ func (s *server) registerSessions(a huma.API) {
 		DefaultStatus: http.StatusCreated,
 		Errors:        []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusInternalServerError, http.StatusServiceUnavailable},
 	}
-	huma.Register(a, signIn, handler(s, s.signIn))
-	huma.Register(a, personOperation("signOut", http.MethodDelete, "/v1/sessions/current", "End this session"), handler(s, s.signOut))
+	register(a, signIn, handler(s, s.signIn))
+	register(a, personOperation("signOut", http.MethodDelete, "/v1/sessions/current", "End this session"), handler(s, s.signOut))
 }
 
 func (s *server) signIn(ctx context.Context, in *signInRequest) (*signInResponse, error) {

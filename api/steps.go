@@ -106,9 +106,9 @@ type decisionAnswer struct {
 func (s *server) registerSteps(a huma.API) {
 	list := personOperation("listSteps", http.MethodGet, "/v1/steps", "List the steps that people decide")
 	list.Description = "Counts that a ranking proposes and nobody has touched are in the count queue instead, unless action=count_position asks for them."
-	huma.Register(a, forPeopleAndKeys(list, store.StepsRead), handler(s, s.steps))
+	register(a, forPeopleAndKeys(list, store.StepsRead), handler(s, s.steps))
 	one := personOperation("getStep", http.MethodGet, "/v1/steps/{id}", "Read a step with everything an approval says yes to")
-	huma.Register(a, forPeopleAndKeys(one, store.StepsRead), handler(s, s.readStep))
+	register(a, forPeopleAndKeys(one, store.StepsRead), handler(s, s.readStep))
 	s.registerDecisions(a)
 	s.registerReports(a)
 }

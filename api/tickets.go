@@ -50,14 +50,14 @@ func (s *server) registerTickets(a huma.API) {
 	take.Responses = map[string]*huma.Response{"200": {
 		Description: "The ticket", Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf[ticketAnswer](a)}},
 	}}
-	huma.Register(a, take, handler(s, s.takeTicket))
+	register(a, take, handler(s, s.takeTicket))
 	a.OpenAPI().Paths["/v1/tickets"].Post.RequestBody = &huma.RequestBody{
 		Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf[ticketRequest](a)}},
 	}
-	huma.Register(a, operation("listTickets", http.MethodGet, "/v1/tickets", "List tickets", store.TicketsRead), handler(s, s.tickets))
+	register(a, operation("listTickets", http.MethodGet, "/v1/tickets", "List tickets", store.TicketsRead), handler(s, s.tickets))
 	read := operation("getTicket", http.MethodGet, "/v1/tickets/{id}", "Read a ticket as it stands now", store.TicketsRead)
 	read.Errors = append(read.Errors, http.StatusNotFound)
-	huma.Register(a, read, handler(s, s.ticket))
+	register(a, read, handler(s, s.ticket))
 }
 
 func (s *server) takeTicket(ctx context.Context, in *takeTicketRequest) (*raw, error) {
