@@ -107,6 +107,7 @@ func AdoptModels(ctx context.Context, db *store.DB, engine *scoring.Engine, log 
 // Follow folds newly recorded events into the engine as they come, until ctx
 // ends. Trouble with the database is logged and tried again.
 func Follow(ctx context.Context, db *store.DB, engine *scoring.Engine, clock func() time.Time, log *slog.Logger) {
+	engine.Heard(clock()) // as of its loading, a moment ago
 	for ctx.Err() == nil {
 		err := follow(ctx, db, engine, clock)
 		if err == nil || ctx.Err() != nil {
@@ -123,6 +124,7 @@ func Follow(ctx context.Context, db *store.DB, engine *scoring.Engine, clock fun
 const retryAfter = time.Second
 
 func follow(ctx context.Context, db *store.DB, engine *scoring.Engine, clock func() time.Time) error {
+	asked := clock()
 	until, err := db.AwaitEvents(ctx, store.Seq(engine.Watermark()))
 	if err != nil {
 		return err
@@ -135,5 +137,9 @@ func follow(ctx context.Context, db *store.DB, engine *scoring.Engine, clock fun
 	if err != nil {
 		return err
 	}
-	return engine.Fold(events, int64(until), clock())
+	if err := engine.Fold(events, int64(until), clock()); err != nil {
+		return err
+	}
+	engine.Heard(asked)
+	return nil
 }

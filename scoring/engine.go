@@ -16,6 +16,7 @@ type Engine struct {
 	mu        sync.RWMutex
 	state     *features.State
 	watermark int64
+	heard     time.Time // every event recorded before is folded in; zero when nobody follows
 	champions map[Outcome]champion
 }
 
@@ -80,6 +81,20 @@ func (e *Engine) Fold(events []warehouse.Event, watermark int64, now time.Time) 
 	e.watermark = max(e.watermark, watermark)
 	return e.advance(now)
 }
+
+// maxLag is how far the facts may lie behind before an answer says so.
+const maxLag = time.Minute
+
+// Heard says that every event recorded before an instant is folded in.
+func (e *Engine) Heard(until time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if until.After(e.heard) {
+		e.heard = until
+	}
+}
+
+func (e *Engine) lags(now time.Time) bool { return !e.heard.IsZero() && now.Sub(e.heard) > maxLag }
 
 // Advance moves the state to now. A time before the state's is no error: the
 // state stays where it is.

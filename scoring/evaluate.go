@@ -22,11 +22,12 @@ const topReasons = 3
 // later, and says up to which event it knows. A name never heard of is no
 // error: the answer says what is missing. Positions take [Variance] alone,
 // lines [Discrepancy] and [Late]; without a model for one of them the answer
-// is degraded to rates. Requests are answered side by side.
+// is degraded to rates, and so it is where events of more than a minute ago may
+// be missing. Requests are answered side by side.
 func (e *Engine) Evaluate(req Request, now time.Time) (Evaluation, int64) {
 	state, err := e.read(now)
 	defer e.mu.RUnlock()
-	out := Evaluation{AsOf: state.Front(), Degraded: err != nil}
+	out := Evaluation{AsOf: state.Front(), Degraded: err != nil || e.lags(now)}
 	var losses [][]amount // by outcome and line
 	if req.Kind == StockPosition {
 		out.Models = e.versions(Variance, Size)

@@ -88,7 +88,11 @@ func (db *DB) stream(ctx context.Context, fn func(*Recorded) error, planning, qu
 	})
 }
 
-// AwaitEvents returns the watermark as soon as it is above after.
+// longestWait bounds a wait for events, so that who waits knows that none came.
+const longestWait = 10 * time.Second
+
+// AwaitEvents returns the watermark as soon as it is above after, and after ten
+// seconds as it is.
 func (db *DB) AwaitEvents(ctx context.Context, after Seq) (Seq, error) {
 	conn, err := db.pool.Acquire(ctx)
 	if err != nil {
@@ -110,16 +114,18 @@ func awaitEvents(ctx context.Context, conn *pgxpool.Conn, after Seq) (Seq, error
 	if _, err := conn.Exec(ctx, `listen events`); err != nil {
 		return 0, err
 	}
+	waiting, stop := context.WithTimeout(ctx, longestWait)
+	defer stop()
 	for {
 		var seq Seq
 		if err := conn.QueryRow(ctx, `select seq from event_head`).Scan(&seq); err != nil {
 			return 0, err
 		}
-		if seq > after {
+		if seq > after || waiting.Err() != nil {
 			return seq, nil
 		}
 		// The notification is a wake-up: what it says is read from the head.
-		if _, err := conn.Conn().WaitForNotification(ctx); err != nil {
+		if _, err := conn.Conn().WaitForNotification(waiting); err != nil && (ctx.Err() != nil || waiting.Err() == nil) {
 			return 0, err
 		}
 	}

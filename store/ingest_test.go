@@ -350,7 +350,7 @@ func tail(ctx context.Context, db *store.DB, last string) ([]string, error) {
 			return ids, err
 		case after != until:
 			return ids, fmt.Errorf("read to %d, watermark %d", after, until)
-		case ids[len(ids)-1] == last:
+		case len(ids) > 0 && ids[len(ids)-1] == last:
 			return ids, nil
 		}
 	}
