@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -43,6 +44,30 @@ func TestIntakeWakesTheRankingOfItsSites(t *testing.T) {
 	ingest(t, db, count("e", "S2", 1))
 	if diff := cmp.Diff([]string{"S1", "S2"}, waiting()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A name and a time zone are given by hand; what is empty stays.
+func TestSetSite(t *testing.T) {
+	db := storetest.DB(t)
+	ingest(t, db, count("1", "DC-1", 1))
+	for _, set := range [][2]string{{"Chicago", ""}, {"", "America/Chicago"}} {
+		if err := db.SetSite(t.Context(), "DC-1", set[0], set[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ingest(t, db, count("2", "DC-1", 2)) // which leaves them
+	sites, err := db.Sites(t.Context())
+	if err != nil || len(sites) != 1 || sites[0].Name != "Chicago" || sites[0].TimeZone != "America/Chicago" {
+		t.Errorf("%+v, %v", sites, err)
+	}
+	for _, zone := range []string{"Middle/Earth", "Local", "../etc/passwd"} {
+		if err := db.SetSite(t.Context(), "DC-1", "", zone); err == nil {
+			t.Errorf("time zone %q is taken", zone)
+		}
+	}
+	if err := db.SetSite(t.Context(), "DC-2", "x", ""); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a site never heard of: %v", err)
 	}
 }
 

@@ -33,3 +33,22 @@ func (db *DB) Sites(ctx context.Context) ([]Site, error) {
 	}
 	return sites, nil
 }
+
+// SetSite gives a site another name and time zone; an empty one stays. Its days
+// are counted there.
+func (db *DB) SetSite(ctx context.Context, code warehouse.Site, name, zone string) error {
+	if _, err := time.LoadLocation(zone); err != nil || zone == "Local" {
+		return fmt.Errorf("site %s: there is no time zone %q; write one like Europe/Berlin", code, zone)
+	}
+	tag, err := db.pool.Exec(ctx, `
+		update site
+		set name = coalesce(nullif($2, ''), name), time_zone = coalesce(nullif($3, ''), time_zone)
+		where code = $1`, code, name, zone)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("site %s: %w", code, err)
+	}
+	return nil
+}

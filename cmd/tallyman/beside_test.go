@@ -22,6 +22,8 @@ var alone = []string{"demo", "serve"}
 var beside = map[string][]string{
 	"import":            {"EVENTS"},
 	"train":             nil,
+	"site list":         nil,
+	"site set":          {"DC-1", "--zone", "America/Chicago"},
 	"key add":           {"wms"},
 	"key list":          nil,
 	"key revoke":        {"aaaaaaaa"},

@@ -22,6 +22,7 @@ type program struct {
 	Triage   triageCmd   `cmd:"" help:"Tickets: learn labels, measure, classify."`
 	Model    modelCmd    `cmd:"" help:"Models on any table: fit, predict, explain, compare, convert."`
 	Simulate simulateCmd `cmd:"" help:"Write the events of warehouses that never existed."`
+	Site     siteCmd     `cmd:"" help:"Sites: their names and time zones."`
 	Key      keyCmd      `cmd:"" help:"API keys."`
 	Policy   policyCmd   `cmd:"" help:"Who must approve what: check, try on history, put in force."`
 	Target   targetCmd   `cmd:"" help:"The systems that carry approved steps out, and one to try with."`
