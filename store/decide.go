@@ -18,6 +18,7 @@ type By struct {
 	OnBehalfOf      guardrails.PersonID // 0 for themselves
 	Session         string              // public id of the session
 	AuthenticatedAt time.Time
+	Operator        bool   // the command line acts in the person's name
 	Machine         string // "" for a person
 }
 
@@ -25,6 +26,8 @@ func (b *By) String() string {
 	switch {
 	case b.Machine != "":
 		return b.Machine
+	case b.Operator:
+		return fmt.Sprintf("operator for person:%d", b.Person)
 	case b.OnBehalfOf != 0:
 		return fmt.Sprintf("person:%d for person:%d", b.Person, b.OnBehalfOf)
 	}

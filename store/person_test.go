@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -94,6 +95,19 @@ func TestSignIn(t *testing.T) {
 }
 
 // Guessing is stopped, also when many guess at once, and ends with time.
+// What somebody with a shell does in another's name is on record as that.
+func TestWhoActsForAPersonByCommand(t *testing.T) {
+	db := storetest.DB(t)
+	id, err := db.AddPerson(t.Context(), store.Administrator{}, "anna", "Anna", "anna@example.com", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	by, err := db.PersonByEmail(t.Context(), "anna@example.com")
+	if want := fmt.Sprintf("operator for person:%d", id); err != nil || by.String() != want {
+		t.Errorf("the actor is %q, want %q: %v", &by, want, err)
+	}
+}
+
 func TestLockout(t *testing.T) {
 	dsn := storetest.DSN(t)
 	db, conn := open(t, dsn), connect(t, dsn)

@@ -240,9 +240,10 @@ func noteChange(ctx context.Context, tx pgx.Tx, stream, event, actor string, fac
 	return tx.SendBatch(ctx, q).Close()
 }
 
-// PersonByEmail returns who acts when a command names a person.
+// PersonByEmail returns who acts when a command names a person: whoever has the
+// shell, which the audit log says.
 func (db *DB) PersonByEmail(ctx context.Context, email string) (By, error) {
-	by := By{Session: "command"}
+	by := By{Session: "command", Operator: true}
 	err := db.pool.QueryRow(ctx, `select id from person where email = $1 and deactivated_at is null`, strings.ToLower(email)).Scan(&by.Person)
 	if err != nil {
 		return By{}, fmt.Errorf("person %s: %w", email, notFound(err))
