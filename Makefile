@@ -2,7 +2,7 @@ GO ?= go
 GOLANGCI := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 # Packages that run goroutines or talk to a database.
-CONCURRENT := llm|models|training|pglocal|store|jobs|api|web|webhook|cmd
+CONCURRENT := llm|models|features|scoring|training|pglocal|store|jobs|api|web|webhook|cmd
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
