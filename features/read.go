@@ -3,7 +3,6 @@ package features
 import (
 	"iter"
 	"math"
-	"slices"
 	"time"
 
 	"tallyman/warehouse"
@@ -209,16 +208,4 @@ func (s *State) lineQuery(q *LineQuery) lineQuery {
 func (s *State) Knows(site warehouse.Site) bool {
 	id, ok := s.coder.sites.find(string(site))
 	return ok && s.siteAt(id) != nil
-}
-
-// SiteCodes lists the sites that have sent anything, sorted.
-func (s *State) SiteCodes() []warehouse.Site {
-	var codes []warehouse.Site
-	for _, home := range s.sites {
-		if home != nil {
-			codes = append(codes, warehouse.Site(s.coder.sites.text[home.id]))
-		}
-	}
-	slices.Sort(codes)
-	return codes
 }

@@ -34,17 +34,6 @@ func ParseSSCC(s string) (SSCC, error) {
 	return SSCC(s), checkDigit(s)
 }
 
-// GLN is a Global Location Number: 13 digits.
-type GLN string
-
-// ParseGLN verifies length and check digit.
-func ParseGLN(s string) (GLN, error) {
-	if len(s) != 13 {
-		return "", fmt.Errorf("%q is not 13 digits", clip(s))
-	}
-	return GLN(s), checkDigit(s)
-}
-
 // checkDigit verifies the last digit of a GS1 key: modulo 10 with weights 3
 // and 1 from the right (GS1 General Specifications, section 7.9).
 func checkDigit(s string) error {
