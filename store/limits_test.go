@@ -101,8 +101,9 @@ func TestAttackTheGlassAtOnce(t *testing.T) {
 	broken := func(sku warehouse.SKU) approval {
 		s := proposeCount(t, db, sku)
 		return approval{
-			s, store.By{Person: supervisor(t, conn), Session: "s", AuthenticatedAt: time.Now().Add(-time.Second)},
-			guardrails.Approve{Binding: s.Binding, Incident: "INC-1", Reason: "the dock is blocked"},
+			step: s,
+			by:   store.By{Person: supervisor(t, conn), Session: "s", AuthenticatedAt: time.Now().Add(-time.Second)},
+			cmd:  guardrails.Approve{Binding: s.Binding, Incident: "INC-1", Reason: "the dock is blocked"},
 		}
 	}
 	for i := range guardrails.MaxGlass - 1 {
