@@ -44,6 +44,8 @@ var beside = map[string][]string{
 	"deadletter replay": {"st_x", "--by", "anna@example.com", "--reason", "r"},
 	"deadletter answer": {"st_x", "--applied", "--by", "anna@example.com", "--reason", "r"},
 	"doctor":            nil,
+	"triage suspects":   {"--alone"},
+	"triage refit":      nil,
 	"user add":          {"anna", "--name", "Anna"},
 	"user role":         {"anna", "supervisor", "--site", "DC-1"},
 	"user ref":          {"anna"},
