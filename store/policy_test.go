@@ -37,6 +37,15 @@ func holder(t *testing.T, conn *pgx.Conn, email, role string) guardrails.PersonI
 	return id
 }
 
+func versionInForce(t *testing.T, db *store.DB) string {
+	t.Helper()
+	p, err := db.PolicyInForce(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Version()
+}
+
 func TestAPolicyIsPutInForceByTwoOthers(t *testing.T) {
 	dsn := storetest.DSN(t)
 	db, conn := open(t, dsn), connect(t, dsn)
@@ -70,13 +79,7 @@ func TestAPolicyIsPutInForceByTwoOthers(t *testing.T) {
 	if step, err = db.Step(t.Context(), step.ID); err != nil || step.State != guardrails.Approved {
 		t.Fatalf("the step is %s, %v", step.State, err)
 	}
-	inForce := func() string {
-		p, err := db.PolicyInForce(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return p.Version()
-	}
+	inForce := func() string { return versionInForce(t, db) }
 	before := inForce()
 	_, action, err := guardrails.ParsePayload(step.PayloadBytes)
 	if err != nil {

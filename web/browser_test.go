@@ -90,9 +90,12 @@ func (s *site) open(browser context.Context, on screen) *tab {
 	if _, err := chromedp.Call(ctx, page.BringToFront, cdp.Empty{}); err != nil { // else it draws nothing
 		s.t.Fatal(err)
 	}
-	b.do(chromedp.EmulateViewport(on.width, on.height, func(p *emulation.SetDeviceMetricsOverrideParams, _ *emulation.SetTouchEmulationEnabledParams) {
+	viewport := chromedp.EmulateViewport(on.width, on.height, func(p *emulation.SetDeviceMetricsOverrideParams, _ *emulation.SetTouchEmulationEnabledParams) {
 		p.Mobile = on.phone
-	}))
+	})
+	if err := chromedp.Do(ctx, viewport); err != nil {
+		s.t.Fatal(err)
+	}
 	return b
 }
 
