@@ -93,10 +93,10 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w; choose another address with --listen", err)
 	}
-	if err := c.announce(ctx, db, listener.Addr().String(), ready); err != nil {
+	if err := fileTickets(ctx, db, desk); err != nil {
 		return err
 	}
-	if err := fileTickets(ctx, db, desk); err != nil {
+	if err := c.announce(ctx, db, listener.Addr().String(), ready); err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(ready) }()

@@ -89,15 +89,15 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	desk, client, err := c.tickets(ctx, db, log)
+	if err != nil {
+		return err
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return err
 	}
 	log.Info("listening", slog.String("url", "http://"+listener.Addr().String()))
-	desk, client, err := c.tickets(ctx, db, log)
-	if err != nil {
-		return err
-	}
 	return serve(ctx, listener, &service{db, engine, desk, client}, config, log)
 }
 
