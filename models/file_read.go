@@ -240,6 +240,13 @@ func (f *modelFile) nameFeatures(m *Model, n int) error {
 	if len(f.names) != 0 && len(f.names) != n || len(f.types) != 0 && len(f.types) != n {
 		return fmt.Errorf("%d feature names and %d feature types for num_feature %d", len(f.names), len(f.types), n)
 	}
+	seen := make(map[string]bool, len(f.names))
+	for _, name := range f.names {
+		if seen[name] {
+			return fmt.Errorf("two features have the name %q", name)
+		}
+		seen[name] = true
+	}
 	m.Kinds = make([]Kind, n)
 	if m.Features = f.names; len(f.names) == 0 {
 		m.Features = make([]string, n)

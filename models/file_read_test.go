@@ -115,6 +115,7 @@ func TestReadRefusesWithAReason(t *testing.T) {
 		{"a base score of one", `"5E-1"`, `"1"`, "base score 1 has no margin"},
 		{"a vector base score", `"5E-1"`, `"[5E-1,5E-1]"`, "base_score"},
 		{"too many features", `"num_feature":"2","num_class"`, `"num_feature":"70000","num_class"`, "num_feature"},
+		{"a name twice", `"feature_names":[]`, `"feature_names":["a","a"]`, `two features have the name "a"`},
 		{"too few names", `"feature_names":[]`, `"feature_names":["a"]`, "1 feature names"},
 		{"classes", `"num_class":"0"`, `"num_class":"3"`, "3 classes"},
 		{"targets", `"num_target":"1"`, `"num_target":"2"`, "2 targets"},

@@ -21,6 +21,9 @@ type modelEvalCmd struct {
 
 // Run measures and prints.
 func (c *modelEvalCmd) Run(k *kong.Context) error {
+	if err := writable([]string{c.JSON}, c.Model, c.CSV); err != nil {
+		return err
+	}
 	m, err := readModel(c.Model)
 	if err != nil {
 		return err
@@ -47,7 +50,7 @@ func (c *modelEvalCmd) Run(k *kong.Context) error {
 		return err
 	}
 	_, err = fmt.Fprintf(k.Stdout, `%d rows, %d trees, predicted in %.3f s
-AUC %.4f  average precision %.4f  log loss %.5f  Brier %.5f  ECE %.4f
+AUC %s  average precision %s  log loss %.5f  Brier %.5f  ECE %.4f
 lift in the first 1 %%: %.2f, 5 %%: %.2f, 10 %%: %.2f
 
 positive from %v:

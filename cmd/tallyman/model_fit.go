@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,8 +48,8 @@ type modelFitCmd struct {
 type fitReport struct {
 	FitSeconds       float64 `json:"fit_seconds"`
 	PredictSeconds   float64 `json:"predict_seconds"`
-	AUC              float64 `json:"auc"`
-	AveragePrecision float64 `json:"average_precision"`
+	AUC              ranking `json:"auc"`
+	AveragePrecision ranking `json:"average_precision"`
 	LogLoss          float64 `json:"logloss"`
 	Brier            float64 `json:"brier"`
 	ECE              float64 `json:"ece"`
@@ -67,7 +68,7 @@ func (c *modelFitCmd) Run(ctx context.Context, k *kong.Context) error {
 	if c.NoEarlyStopping {
 		c.EarlyStopping = 0
 	}
-	if err := haveFolders(c.Out, c.JSON); err != nil {
+	if err := writable([]string{c.Out, c.JSON}, c.CSV, c.Valid); err != nil {
 		return err
 	}
 	features, schema, err := scanTable(c.CSV, c.Label, c.Categorical)
@@ -121,16 +122,40 @@ func (c *modelFitCmd) Run(ctx context.Context, k *kong.Context) error {
 	return report.print(k.Stdout)
 }
 
-// haveFolders fails if a file could not be written for want of its folder,
-// before a long fit is in vain.
-func haveFolders(files ...string) error {
-	for _, file := range files {
+// writable fails if a file could not be written for want of its folder, or would
+// take the place of one that is read or of another output, before a long fit is in
+// vain. Outputs that are not asked for are "" or "-".
+func writable(outputs []string, inputs ...string) error {
+	taken := inputs
+	for _, file := range outputs {
+		if file == "" || file == "-" {
+			continue
+		}
 		folder := filepath.Dir(file)
 		if info, err := os.Stat(folder); err != nil || !info.IsDir() {
 			return fmt.Errorf("%s cannot be written: there is no folder %s; make it first", file, folder)
 		}
+		if info, err := os.Stat(file); err == nil && info.IsDir() {
+			return fmt.Errorf("%s cannot be written: it is a folder; name a file in it", file)
+		}
+		if slices.ContainsFunc(taken, func(other string) bool { return sameFile(file, other) }) {
+			return fmt.Errorf("%s would be overwritten, but it is read or written for something else too; choose another name", file)
+		}
+		taken = append(taken, file)
 	}
 	return nil
+}
+
+func sameFile(a, b string) bool {
+	if filepath.Clean(a) == filepath.Clean(b) {
+		return true
+	}
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
 }
 
 func (c *modelFitCmd) params(features []string) (models.Params, error) {
@@ -242,20 +267,32 @@ const eceBins = 20
 
 func (r *fitReport) measure(p []float64, labels []float32) {
 	r.MeasuredRows = len(labels)
-	r.AUC = models.AUC(p, labels, nil)
-	r.AveragePrecision = models.AveragePrecision(p, labels, nil)
+	r.AUC = ranking(models.AUC(p, labels, nil))
+	r.AveragePrecision = ranking(models.AveragePrecision(p, labels, nil))
 	r.LogLoss = models.LogLoss(p, labels, nil)
 	r.Brier = models.Brier(p, labels, nil)
 	r.ECE = models.ECE(p, labels, nil, eceBins)
 }
 
-// write writes the report as JSON; a metric that one class leaves undefined is -1.
-func (r *fitReport) write(w io.Writer) error {
-	for _, v := range []*float64{&r.AUC, &r.AveragePrecision} {
-		if math.IsNaN(*v) {
-			*v = -1
-		}
+// ranking is a metric that rows of one class leave undefined, NaN.
+type ranking float64
+
+// MarshalJSON writes null for an undefined one.
+func (r ranking) MarshalJSON() ([]byte, error) {
+	if math.IsNaN(float64(r)) {
+		return []byte("null"), nil
 	}
+	return json.Marshal(float64(r))
+}
+
+func (r ranking) String() string {
+	if math.IsNaN(float64(r)) {
+		return "undefined (one class)"
+	}
+	return strconv.FormatFloat(float64(r), 'f', 4, 64)
+}
+
+func (r *fitReport) write(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(r)
@@ -264,7 +301,7 @@ func (r *fitReport) write(w io.Writer) error {
 func (r *fitReport) print(w io.Writer) error {
 	_, err := fmt.Fprintf(w, `%d trees on %d rows of %d features in %.2f s
 measured on %s (%d):
-  AUC %.4f  average precision %.4f  log loss %.5f  Brier %.5f  ECE %.4f
+  AUC %s  average precision %s  log loss %.5f  Brier %.5f  ECE %.4f
 `, r.BestIteration, r.Rows, r.Features, r.FitSeconds, r.MeasuredOn, r.MeasuredRows,
 		r.AUC, r.AveragePrecision, r.LogLoss, r.Brier, r.ECE)
 	return err

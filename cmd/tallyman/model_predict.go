@@ -23,6 +23,9 @@ func (c *modelPredictCmd) Run() error {
 	if c.Explain < 0 {
 		return fmt.Errorf("--explain %d: want at least 0", c.Explain)
 	}
+	if err := writable([]string{c.Out}, c.Model, c.CSV); err != nil {
+		return err
+	}
 	m, err := readModel(c.Model)
 	if err != nil {
 		return err

@@ -7,6 +7,9 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/alecthomas/kong"
 
@@ -60,14 +63,14 @@ func showMetadata(w io.Writer, m *models.Model, s tableSchema) {
 		for _, of := range s.Categories {
 			texts += len(of)
 		}
-		fmt.Fprintf(w, "label       %s\ncategories  %d columns of %d texts\n", s.Label, len(s.Categories), texts)
+		fmt.Fprintf(w, "label       %s\ncategories  %d columns of %d texts\n", printable(s.Label), len(s.Categories), texts)
 	}
 	if m.Calibrator != nil {
 		fmt.Fprintf(w, "calibrator  %.100s\n", m.Calibrator)
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Attributes)) {
 		if name != tableAttribute {
-			fmt.Fprintf(w, "attribute   %s = %.100s\n", name, m.Attributes[name])
+			fmt.Fprintf(w, "attribute   %s = %.100s\n", printable(name), printable(m.Attributes[name]))
 		}
 	}
 }
@@ -92,7 +95,7 @@ func showImportance(w io.Writer, m *models.Model, x models.Matrix, top int) {
 		if x.Rows > 0 {
 			shap = fmt.Sprintf("%.5f", all[f].MeanAbs)
 		}
-		fmt.Fprintf(w, "%-32s %7d %6.2f%% %6.2f%% %10s\n", m.Features[f], all[f].Splits, share(all[f].Gain, gain), share(all[f].Cover, cover), shap)
+		fmt.Fprintf(w, "%-32s %7d %6.2f%% %6.2f%% %10s\n", printable(m.Features[f]), all[f].Splits, share(all[f].Gain, gain), share(all[f].Cover, cover), shap)
 	}
 }
 
@@ -104,9 +107,20 @@ type modelConvertCmd struct {
 
 // Run converts.
 func (c *modelConvertCmd) Run() error {
+	if err := writable([]string{c.Out}); err != nil { // in place is fine: it is read whole before
+		return err
+	}
 	m, err := readModel(c.In)
 	if err != nil {
 		return err
 	}
 	return writeModel(c.Out, m)
+}
+
+// printable quotes a text of a file that would not show as it is on a terminal.
+func printable(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
 }
