@@ -27,7 +27,7 @@ demo: ## a service with a simulated distributor to look at; ^C stops it (ARGS="-
 .PHONY: test
 test: ## every test
 	@sh scripts/setup.sh test
-	$(GO) test -timeout 5m ./...
+	$(GO) test -timeout 10m ./...
 
 .PHONY: check
 check: ## what CI runs: vet, lint, generated, race, test
