@@ -95,3 +95,98 @@ func countedIn(words []string) []amount {
 	}
 	return out
 }
+
+// numbers relates what should be there to what is, and tells of clocks, weights
+// and numbers below zero.
+func (l *Lexicon) numbers(normalized string, words []string, clauses []int, hits []hit, each func(string)) {
+	for _, shape := range numberShapes {
+		if n := len(shape.pattern.FindAllStringIndex(normalized, 2)); n > 0 {
+			each(shape.name)
+			if n > 1 {
+				each(shape.name + "s")
+			}
+		}
+	}
+	all := countedIn(words)
+	l.expectedAndFound(all, clauses, hits, each)
+	for i := 1; i < len(all); i++ {
+		each("then " + compared(all[i].n, all[i-1].n))
+		if slices.ContainsFunc(words[all[i-1].at+1:all[i].at], func(w string) bool { return slices.Contains(contrasts, w) }) {
+			each("rather " + compared(all[i-1].n, all[i].n))
+		}
+		low, high := min(all[i].n, all[i-1].n), max(all[i].n, all[i-1].n)
+		if low > 0 && high > low && high%low == 0 && slices.Contains(packSizes, high/low) {
+			each("pack size apart")
+		}
+	}
+}
+
+// expectedAndFound compares the numbers of what should be there with those of
+// what is. Where one of two numbers says neither, it is taken for the other.
+func (l *Lexicon) expectedAndFound(all []amount, clauses []int, hits []hit, each func(string)) {
+	should, is, plain := -1, -1, -1
+	for _, q := range all {
+		switch l.nearest(hits, clauses, q.at) {
+		case l.expected:
+			if should >= 0 && should != q.n {
+				each("two expected")
+			}
+			should = max(should, q.n)
+		case l.found:
+			is = max(is, q.n)
+		default:
+			plain = q.n
+		}
+	}
+	if should >= 0 && is >= 0 {
+		each("is " + compared(is, should))
+		return
+	}
+	if len(all) != 2 || plain < 0 {
+		return
+	}
+	if should >= 0 {
+		each("may be " + compared(plain, should))
+	} else if is >= 0 {
+		each("may be " + compared(is, plain))
+	}
+}
+
+const numberReach, otherClause = 5, 3
+
+// nearest is the concept, of the two that numbers are related by, next to a
+// word; of two as near, the one before it. Another clause is further away. -1
+// if there is none.
+func (l *Lexicon) nearest(hits []hit, clauses []int, at int) int32 {
+	best, concept := numberReach+1, int32(-1)
+	for _, h := range hits {
+		if h.concept != l.expected && h.concept != l.found {
+			continue
+		}
+		d := max(at-h.at, h.at-at)
+		if clauses[at] != clauses[h.at] {
+			d += otherClause
+		}
+		if d > 0 && d < best {
+			best, concept = d, h.concept
+		}
+	}
+	return concept
+}
+
+// contrasts stand between what is and what should be: "19 instead of 20".
+var contrasts = strings.Fields("instead rather vs v versus against not statt anstatt gegen vez lugar contra plaats ipv tegen zamiast lieu contre")
+
+var packSizes = []int{6, 8, 10, 12, 20, 24, 25, 36, 48, 50, 100, 144}
+
+func compared(a, b int) string {
+	switch {
+	case a == 0 && b != 0:
+		return "none"
+	case a < b:
+		return "less"
+	case a > b:
+		return "more"
+	}
+	return "same"
+}

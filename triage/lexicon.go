@@ -2,6 +2,7 @@ package triage
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed" // the default lexicon
 	"errors"
 	"fmt"
@@ -20,8 +21,9 @@ type Lexicon struct {
 	Version  int
 	Concepts []Concept
 
-	book            *phraseBook
-	expected, found int32 // the concepts numbers are related by
+	book             *phraseBook
+	expected, found  int32 // the concepts numbers are related by
+	negation, praise int32
 }
 
 // Concept is a thing people mean, and the phrases they say it with.
@@ -44,8 +46,14 @@ var DefaultLexicon = sync.OnceValue(func() *Lexicon {
 
 const maxConcepts, maxPhrases = 5000, 50000
 
-// Concepts that numbers are related by: what should be there and what is.
-const expectedConcept, foundConcept, negationConcept = "expected", "found", "negation"
+// Concepts with a part of their own: numbers are related by what should be
+// there and what is; others are denied or called all right.
+const (
+	expectedConcept = "expected"
+	foundConcept    = "found"
+	negationConcept = "negation"
+	praiseConcept   = "all_right"
+)
 
 // ParseLexicon reads a lexicon and checks it: "version: 1", then under
 // "concepts" an id for each list of phrases.
@@ -80,7 +88,7 @@ func (l *Lexicon) prepare() error {
 	if len(l.Concepts) > maxConcepts {
 		return fmt.Errorf("there are %d concepts, want at most %d", len(l.Concepts), maxConcepts)
 	}
-	l.book, l.expected, l.found = newPhraseBook(), -1, -1
+	l.book, l.expected, l.found, l.negation, l.praise = newPhraseBook(), -1, -1, -1, -1
 	all := 0
 	for i, c := range l.Concepts {
 		if c.ID == "" || len(c.Phrases) == 0 {
@@ -94,6 +102,10 @@ func (l *Lexicon) prepare() error {
 			l.expected = int32(i)
 		case foundConcept:
 			l.found = int32(i)
+		case negationConcept:
+			l.negation = int32(i)
+		case praiseConcept:
+			l.praise = int32(i)
 		}
 		if all += len(c.Phrases); all > maxPhrases {
 			return errors.New("there are too many phrases")
@@ -123,109 +135,55 @@ type hit struct {
 	at      int
 }
 
-// features calls each with what the lexicon sees in a normalised text.
+// How many words after a negation a concept is denied, and how many before a
+// word of praise it is said to be all right.
+const negationReach, praiseReach = 3, 3
+
+// features calls each with what the lexicon sees in a normalised text. What a
+// text denies or calls all right everywhere is named, but stands with nothing.
 func (l *Lexicon) features(normalized string, each func(feature string)) {
-	words := plainWords(plainAmounts(normalized))
+	words, clauses := clausedWords(plainAmounts(normalized))
 	var hits []hit
 	l.book.find(words, func(id int32, at int) { hits = append(hits, hit{id, at}) })
-	slices.SortFunc(hits, func(a, b hit) int { return a.at - b.at })
-	var negations []int
-	for _, h := range hits {
-		if l.Concepts[h.concept].ID == negationConcept {
-			negations = append(negations, h.at)
-		}
+	slices.SortFunc(hits, func(a, b hit) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.concept, b.concept)) })
+	var standing []string
+	stands := func(feature string) {
+		each(feature)
+		standing = append(standing, feature)
 	}
 	seen := map[int32]bool{}
-	var named []int32
 	for _, h := range hits {
 		id := l.Concepts[h.concept].ID
-		if id != negationConcept && slices.ContainsFunc(negations, func(n int) bool { return n < h.at && h.at-n <= negationReach }) {
+		if id != negationConcept && l.before(hits, h, l.negation, negationReach) {
 			each("not " + id)
+		}
+		if id != praiseConcept && l.praised(hits, h, clauses) {
+			each("fine " + id)
 		}
 		if !seen[h.concept] {
 			seen[h.concept] = true
-			named = append(named, h.concept)
-			each(id)
+			stands(id)
 		}
 	}
-	slices.Sort(named)
-	for i, a := range named {
-		for _, b := range named[:i] {
-			each(l.Concepts[b].ID + "+" + l.Concepts[a].ID)
-		}
-	}
-	l.numbers(normalized, words, hits, each)
-}
-
-const (
-	negationReach = 3
-	numberReach   = 3
-)
-
-// numbers relates what should be there to what is, and tells of clocks, weights
-// and numbers below zero.
-func (l *Lexicon) numbers(normalized string, words []string, hits []hit, each func(string)) {
-	for _, shape := range numberShapes {
-		if n := len(shape.pattern.FindAllStringIndex(normalized, 2)); n > 0 {
-			each(shape.name)
-			if n > 1 {
-				each(shape.name + "s")
-			}
-		}
-	}
-	all := countedIn(words)
-	should, is := -1, -1
-	for _, q := range all {
-		switch l.nearest(hits, q.at) {
-		case l.expected:
-			should = max(should, q.n)
-		case l.found:
-			is = max(is, q.n)
-		}
-	}
-	if should >= 0 && is >= 0 {
-		each("is " + compared(is, should))
-	}
-	for i := 1; i < len(all); i++ {
-		each("then " + compared(all[i].n, all[i-1].n))
-		if slices.ContainsFunc(words[all[i-1].at+1:all[i].at], func(w string) bool { return slices.Contains(contrasts, w) }) {
-			each("rather " + compared(all[i-1].n, all[i].n))
-		}
-		low, high := min(all[i].n, all[i-1].n), max(all[i].n, all[i-1].n)
-		if low > 0 && high > low && high%low == 0 && slices.Contains(packSizes, high/low) {
-			each("pack size apart")
+	l.numbers(normalized, words, clauses, hits, stands)
+	slices.Sort(standing)
+	standing = slices.Compact(standing)
+	for i, a := range standing {
+		for _, b := range standing[:i] {
+			each(b + "+" + a)
 		}
 	}
 }
 
-// contrasts stand between what is and what should be: "19 instead of 20".
-var contrasts = strings.Fields("instead rather vs versus against not statt anstatt gegen vez lugar contra plaats ipv tegen zamiast lieu contre")
-
-var packSizes = []int{6, 8, 10, 12, 20, 24, 25, 36, 48, 50, 100, 144}
-
-func compared(a, b int) string {
-	switch {
-	case a == 0 && b != 0:
-		return "none"
-	case a < b:
-		return "less"
-	case a > b:
-		return "more"
-	}
-	return "same"
+// before reports whether a concept is at most reach words before a hit.
+func (l *Lexicon) before(hits []hit, h hit, concept int32, reach int) bool {
+	return slices.ContainsFunc(hits, func(n hit) bool { return n.concept == concept && n.at < h.at && h.at-n.at <= reach })
 }
 
-// nearest is the concept, of the two that numbers are related by, next to a
-// word; of two as near, the one before it. -1 if there is none.
-func (l *Lexicon) nearest(hits []hit, at int) int32 {
-	best, concept := numberReach+1, int32(-1)
-	for _, h := range hits {
-		if h.concept != l.expected && h.concept != l.found {
-			continue
-		}
-		if d := max(at-h.at, h.at-at); d > 0 && d < best {
-			best, concept = d, h.concept
-		}
-	}
-	return concept
+// praised reports whether what is named is called all right in its clause.
+func (l *Lexicon) praised(hits []hit, h hit, clauses []int) bool {
+	return slices.ContainsFunc(hits, func(p hit) bool {
+		return p.concept == l.praise && p.at > h.at && p.at-h.at <= praiseReach && clauses[p.at] == clauses[h.at] &&
+			!l.before(hits, p, l.negation, negationReach)
+	})
 }
