@@ -14,6 +14,7 @@ var (
 	placeWritten    = regexp.MustCompile(`\b[a-z]{1,2}\d?-\d{1,3}(?:-[a-z\d]{1,3}){0,3}\b`)
 	thousandWritten = regexp.MustCompile(`\b(\d{1,3})[.,'](\d{3})\b`)
 	fractionWritten = regexp.MustCompile(`\b(\d+)[.,]\d{1,2}\b`)
+	unitWritten     = regexp.MustCompile(`\b(\d+)(x|pcs?|ctns?|ct|cs|ea|plts?|pal|bx|bxs|boxes|cases|units?|st|stk|szt|uds?|pzs?|krt|ds)\b`)
 )
 
 // plainAmounts writes a normalised text so that each quantity is one word of
@@ -26,7 +27,8 @@ func plainAmounts(normalized string) string {
 	text = dateWritten.ReplaceAllString(text, " date ")
 	text = placeWritten.ReplaceAllString(text, " bin ")
 	text = thousandWritten.ReplaceAllString(text, "$1$2")
-	return fractionWritten.ReplaceAllString(text, "$1")
+	text = fractionWritten.ReplaceAllString(text, "$1")
+	return unitWritten.ReplaceAllString(text, "$1 $2")
 }
 
 // numerals are numbers as words, without accents.
@@ -47,6 +49,22 @@ var numerals = numbered(
 	"thirteen", "fourteen", "fifteen funfzehn quince", "sixteen", "seventeen", "eighteen", "nineteen",
 	"twenty zwanzig veinte twintig dwadziescia vingt",
 )
+
+// tens are the numerals that another may follow: "thirty two".
+var tens = map[string]int{
+	"twenty": 20, "thirty": 30, "forty": 40, "fourty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+	"dreissig": 30, "vierzig": 40, "funfzig": 50, "sechzig": 60, "siebzig": 70, "achtzig": 80, "neunzig": 90,
+	"treinta": 30, "cuarenta": 40, "cincuenta": 50, "sesenta": 60, "setenta": 70, "ochenta": 80, "noventa": 90,
+	"dertig": 30, "veertig": 40, "vijftig": 50, "zestig": 60, "zeventig": 70, "tachtig": 80, "negentig": 90,
+	"trzydziesci": 30, "czterdziesci": 40, "piecdziesiat": 50, "szescdziesiat": 60,
+	"trente": 30, "quarante": 40, "cinquante": 50, "soixante": 60,
+}
+
+// hundreds are the numerals that multiply the one before them.
+var hundreds = map[string]int{
+	"hundred": 100, "thousand": 1000, "hundert": 100, "tausend": 1000, "cien": 100, "mil": 1000,
+	"honderd": 100, "duizend": 1000, "sto": 100, "tysiac": 1000, "cent": 100, "mille": 1000,
+}
 
 func numbered(words ...string) map[string]int {
 	out := map[string]int{}
@@ -77,23 +95,44 @@ type amount struct{ n, at int }
 // countedIn are the numbers among the words that do not name something.
 func countedIn(words []string) []amount {
 	var out []amount
-	for at, w := range words {
-		n, err := strconv.Atoi(w)
-		if err != nil {
-			var ok bool
-			if n, ok = numerals[w]; !ok {
-				continue
-			}
-		}
-		if len(w) > 1 && w[0] == '0' || n > 99_999 {
+	for at := 0; at < len(words); at++ {
+		n, length := numberAt(words[at:])
+		w := words[at]
+		if length == 0 || length == 1 && len(w) > 1 && w[0] == '0' || n > 99_999 {
 			continue
 		}
-		if at > 0 && (slices.Contains(namesOne, words[at-1]) || n >= shortestName && slices.Contains(namesLong, words[at-1])) {
-			continue
+		if at == 0 || !slices.Contains(namesOne, words[at-1]) && (n < shortestName || !slices.Contains(namesLong, words[at-1])) {
+			out = append(out, amount{n, at})
 		}
-		out = append(out, amount{n, at})
+		at += length - 1
 	}
 	return out
+}
+
+// numberAt is the number that the words begin with, and how many of them it
+// takes; none if they begin with another word.
+func numberAt(words []string) (n, length int) {
+	n, err := strconv.Atoi(words[0])
+	known := err == nil
+	if !known {
+		n, known = numerals[words[0]]
+	}
+	if ten, ok := tens[words[0]]; ok {
+		n, length = ten, 1
+		if len(words) > 1 {
+			if unit := numerals[words[1]]; unit > 0 && unit < 10 {
+				n, length = ten+unit, 2
+			}
+		}
+	} else if known {
+		length = 1
+	}
+	if length > 0 && length < len(words) && n < 100 {
+		if times := hundreds[words[length]]; times > 0 {
+			return n * times, length + 1
+		}
+	}
+	return n, length
 }
 
 // numbers relates what should be there to what is, and tells of clocks, weights

@@ -139,8 +139,7 @@ type hit struct {
 // word of praise it is said to be all right.
 const negationReach, praiseReach = 3, 3
 
-// features calls each with what the lexicon sees in a normalised text. What a
-// text denies or calls all right everywhere is named, but stands with nothing.
+// features calls each with what the lexicon sees in a normalised text.
 func (l *Lexicon) features(normalized string, each func(feature string)) {
 	words, clauses := clausedWords(plainAmounts(normalized))
 	var hits []hit
