@@ -165,6 +165,7 @@ func (l *Lexicon) features(normalized string, each func(feature string)) {
 		}
 	}
 	l.numbers(normalized, words, clauses, hits, stands)
+	l.neighbours(countedIn(words), clauses, hits, each)
 	slices.Sort(standing)
 	standing = slices.Compact(standing)
 	for i, a := range standing {
@@ -185,4 +186,37 @@ func (l *Lexicon) praised(hits []hit, h hit, clauses []int) bool {
 		return p.concept == l.praise && p.at > h.at && p.at-h.at <= praiseReach && clauses[p.at] == clauses[h.at] &&
 			!l.before(hits, p, l.negation, negationReach)
 	})
+}
+
+// neighbourReach is how many words lie at most between the first words of two
+// concepts that follow one another.
+const neighbourReach = 4
+
+// neighbours calls each with concepts and numbers that follow one another in a
+// clause, in their order.
+func (l *Lexicon) neighbours(all []amount, clauses []int, hits []hit, each func(string)) {
+	type name struct {
+		text string
+		at   int
+	}
+	names := make([]name, 0, len(hits)+len(all))
+	for _, h := range hits {
+		names = append(names, name{l.Concepts[h.concept].ID, h.at})
+	}
+	for _, q := range all {
+		names = append(names, name{"#", q.at})
+	}
+	slices.SortFunc(names, func(a, b name) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.text, b.text)) })
+	seen := map[string]bool{}
+	for i, b := range names {
+		for _, a := range names[:i] {
+			if d := b.at - a.at; d == 0 || d > neighbourReach || clauses[a.at] != clauses[b.at] {
+				continue
+			}
+			if f := a.text + ">" + b.text; !seen[f] {
+				seen[f] = true
+				each(f)
+			}
+		}
+	}
 }
