@@ -206,11 +206,12 @@ func (l *Lexicon) neighbours(all []amount, clauses []int, hits []hit, each func(
 	for _, q := range all {
 		names = append(names, name{"#", q.at})
 	}
+	names = append(names, name{"^", -1})
 	slices.SortFunc(names, func(a, b name) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.text, b.text)) })
 	seen := map[string]bool{}
 	for i, b := range names {
 		for _, a := range names[:i] {
-			if d := b.at - a.at; d == 0 || d > neighbourReach || clauses[a.at] != clauses[b.at] {
+			if d := b.at - a.at; d == 0 || d > neighbourReach || a.at >= 0 && clauses[a.at] != clauses[b.at] {
 				continue
 			}
 			if f := a.text + ">" + b.text; !seen[f] {
