@@ -135,9 +135,9 @@ func numberAt(words []string) (n, length int) {
 	return n, length
 }
 
-// numbers relates what should be there to what is, and tells of clocks, weights
-// and numbers below zero.
-func (l *Lexicon) numbers(normalized string, words []string, clauses []int, hits []hit, each func(string)) {
+// numberForms calls each with the ways numbers are written: clocks, weights, below
+// zero.
+func numberForms(normalized string, each func(string)) {
 	for _, shape := range numberShapes {
 		if n := len(shape.pattern.FindAllStringIndex(normalized, 2)); n > 0 {
 			each(shape.name)
@@ -146,14 +146,18 @@ func (l *Lexicon) numbers(normalized string, words []string, clauses []int, hits
 			}
 		}
 	}
-	all := countedIn(words)
-	l.expectedAndFound(all, clauses, hits, each)
-	for i := 1; i < len(all); i++ {
-		each("then " + compared(all[i].n, all[i-1].n))
-		if slices.ContainsFunc(words[all[i-1].at+1:all[i].at], func(w string) bool { return slices.Contains(contrasts, w) }) {
-			each("rather " + compared(all[i-1].n, all[i].n))
+}
+
+// related calls each with how the numbers of a text compare.
+func (l *Lexicon) related(r reading, each func(string)) {
+	l.expectedAndFound(r, each)
+	for i := 1; i < len(r.amounts); i++ {
+		a, b := r.amounts[i-1], r.amounts[i]
+		each("then " + compared(b.n, a.n))
+		if slices.ContainsFunc(r.words[a.at+1:b.at], func(w string) bool { return slices.Contains(contrasts, w) }) {
+			each("rather " + compared(a.n, b.n))
 		}
-		low, high := min(all[i].n, all[i-1].n), max(all[i].n, all[i-1].n)
+		low, high := min(a.n, b.n), max(a.n, b.n)
 		if low > 0 && high > low && high%low == 0 && slices.Contains(packSizes, high/low) {
 			each("pack size apart")
 		}
@@ -161,11 +165,11 @@ func (l *Lexicon) numbers(normalized string, words []string, clauses []int, hits
 }
 
 // expectedAndFound compares the numbers of what should be there with those of
-// what is. Where one of two numbers says neither, it is taken for the other.
-func (l *Lexicon) expectedAndFound(all []amount, clauses []int, hits []hit, each func(string)) {
-	should, is, plain := -1, -1, -1
-	for _, q := range all {
-		switch l.nearest(hits, clauses, q.at) {
+// what is. Where one of two numbers says neither, it may be the other.
+func (l *Lexicon) expectedAndFound(r reading, each func(string)) {
+	should, is, neither := -1, -1, -1
+	for _, q := range r.amounts {
+		switch l.nearest(r, q.at) {
 		case l.expected:
 			if should >= 0 && should != q.n {
 				each("two expected")
@@ -174,36 +178,33 @@ func (l *Lexicon) expectedAndFound(all []amount, clauses []int, hits []hit, each
 		case l.found:
 			is = max(is, q.n)
 		default:
-			plain = q.n
+			neither = q.n
 		}
 	}
-	if should >= 0 && is >= 0 {
+	switch two := len(r.amounts) == 2 && neither >= 0; {
+	case should >= 0 && is >= 0:
 		each("is " + compared(is, should))
-		return
-	}
-	if len(all) != 2 || plain < 0 {
-		return
-	}
-	if should >= 0 {
-		each("may be " + compared(plain, should))
-	} else if is >= 0 {
-		each("may be " + compared(is, plain))
+	case two && should >= 0:
+		each("may be " + compared(neither, should))
+	case two && is >= 0:
+		each("may be " + compared(is, neither))
 	}
 }
 
+// How far a number may be from the concept it belongs to, in words, and how many
+// words the border of a clause counts for.
 const numberReach, otherClause = 5, 3
 
 // nearest is the concept, of the two that numbers are related by, next to a
-// word; of two as near, the one before it. Another clause is further away. -1
-// if there is none.
-func (l *Lexicon) nearest(hits []hit, clauses []int, at int) int32 {
+// word; of two as near, the one before it. -1 if there is none.
+func (l *Lexicon) nearest(r reading, at int) int32 {
 	best, concept := numberReach+1, int32(-1)
-	for _, h := range hits {
+	for _, h := range r.hits {
 		if h.concept != l.expected && h.concept != l.found {
 			continue
 		}
 		d := max(at-h.at, h.at-at)
-		if clauses[at] != clauses[h.at] {
+		if r.clauses[at] != r.clauses[h.at] {
 			d += otherClause
 		}
 		if d > 0 && d < best {

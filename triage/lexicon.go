@@ -135,83 +135,109 @@ type hit struct {
 	at      int
 }
 
-// How many words after a negation a concept is denied, and how many before a
-// word of praise it is said to be all right.
-const negationReach, praiseReach = 3, 3
+// reading is a text as a lexicon sees it.
+type reading struct {
+	words   []string
+	clauses []int // of each word, the number of its clause
+	hits    []hit // by place
+	amounts []amount
+}
 
-// features calls each with what the lexicon sees in a normalised text.
+func (l *Lexicon) read(normalized string) reading {
+	var r reading
+	r.words, r.clauses = clausedWords(plainAmounts(normalized))
+	r.amounts = countedIn(r.words)
+	l.book.find(r.words, func(id int32, at int) { r.hits = append(r.hits, hit{id, at}) })
+	slices.SortFunc(r.hits, func(a, b hit) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.concept, b.concept)) })
+	r.hits = slices.Compact(r.hits)
+	return r
+}
+
+// features calls each with what the lexicon sees in a normalised text: concepts,
+// how they are spoken of, how numbers relate, which of those are in one text and
+// which follow one another.
 func (l *Lexicon) features(normalized string, each func(feature string)) {
-	words, clauses := clausedWords(plainAmounts(normalized))
-	var hits []hit
-	l.book.find(words, func(id int32, at int) { hits = append(hits, hit{id, at}) })
-	slices.SortFunc(hits, func(a, b hit) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.concept, b.concept)) })
-	var standing []string
-	stands := func(feature string) {
+	r := l.read(normalized)
+	var named []string
+	names := func(feature string) {
 		each(feature)
-		standing = append(standing, feature)
+		named = append(named, feature)
 	}
 	seen := map[int32]bool{}
-	for _, h := range hits {
-		id := l.Concepts[h.concept].ID
-		if id != negationConcept && l.before(hits, h, l.negation, negationReach) {
-			each("not " + id)
-		}
-		if id != praiseConcept && l.praised(hits, h, clauses) {
-			each("fine " + id)
-		}
+	for _, h := range r.hits {
 		if !seen[h.concept] {
 			seen[h.concept] = true
-			stands(id)
+			names(l.Concepts[h.concept].ID)
 		}
 	}
-	l.numbers(normalized, words, clauses, hits, stands)
-	l.neighbours(countedIn(words), clauses, hits, each)
-	slices.Sort(standing)
-	standing = slices.Compact(standing)
-	for i, a := range standing {
-		for _, b := range standing[:i] {
+	l.judged(r, each)
+	numberForms(normalized, names)
+	l.related(r, names)
+	slices.Sort(named)
+	named = slices.Compact(named)
+	for i, a := range named {
+		for _, b := range named[:i] {
 			each(b + "+" + a)
 		}
 	}
+	l.neighbours(r, each)
 }
 
-// before reports whether a concept is at most reach words before a hit.
-func (l *Lexicon) before(hits []hit, h hit, concept int32, reach int) bool {
-	return slices.ContainsFunc(hits, func(n hit) bool { return n.concept == concept && n.at < h.at && h.at-n.at <= reach })
+// How many words after a negation a concept is denied, and how many before a
+// word of praise in its clause it is called all right.
+const negationReach, praiseReach = 3, 3
+
+// judged calls each with the concepts that are denied or called all right.
+func (l *Lexicon) judged(r reading, each func(string)) {
+	var negations, praises []int
+	denied := func(at int) bool {
+		return slices.ContainsFunc(negations, func(n int) bool { return n < at && at-n <= negationReach })
+	}
+	for _, h := range r.hits {
+		switch {
+		case h.concept == l.negation:
+			negations = append(negations, h.at)
+		case h.concept == l.praise && !denied(h.at):
+			praises = append(praises, h.at)
+		}
+	}
+	for _, h := range r.hits {
+		id := l.Concepts[h.concept].ID
+		if h.concept != l.negation && denied(h.at) {
+			each("not " + id)
+		}
+		if h.concept != l.praise && slices.ContainsFunc(praises, func(p int) bool {
+			return p > h.at && p-h.at <= praiseReach && r.clauses[p] == r.clauses[h.at]
+		}) {
+			each("fine " + id)
+		}
+	}
 }
 
-// praised reports whether what is named is called all right in its clause.
-func (l *Lexicon) praised(hits []hit, h hit, clauses []int) bool {
-	return slices.ContainsFunc(hits, func(p hit) bool {
-		return p.concept == l.praise && p.at > h.at && p.at-h.at <= praiseReach && clauses[p.at] == clauses[h.at] &&
-			!l.before(hits, p, l.negation, negationReach)
-	})
-}
-
-// neighbourReach is how many words lie at most between the first words of two
-// concepts that follow one another.
+// neighbourReach is how many words apart two that follow one another may be.
 const neighbourReach = 4
 
-// neighbours calls each with concepts and numbers that follow one another in a
-// clause, in their order.
-func (l *Lexicon) neighbours(all []amount, clauses []int, hits []hit, each func(string)) {
+// neighbours calls each with concepts and numbers (#) that follow one another in
+// a clause, and with those near the beginning (^) of the text.
+func (l *Lexicon) neighbours(r reading, each func(string)) {
 	type name struct {
 		text string
 		at   int
 	}
-	names := make([]name, 0, len(hits)+len(all))
-	for _, h := range hits {
-		names = append(names, name{l.Concepts[h.concept].ID, h.at})
+	all := make([]name, 0, len(r.hits)+len(r.amounts)+1)
+	all = append(all, name{"^", -1})
+	for _, h := range r.hits {
+		all = append(all, name{l.Concepts[h.concept].ID, h.at})
 	}
-	for _, q := range all {
-		names = append(names, name{"#", q.at})
+	for _, q := range r.amounts {
+		all = append(all, name{"#", q.at})
 	}
-	names = append(names, name{"^", -1})
-	slices.SortFunc(names, func(a, b name) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.text, b.text)) })
+	slices.SortStableFunc(all, func(a, b name) int { return cmp.Compare(a.at, b.at) })
 	seen := map[string]bool{}
-	for i, b := range names {
-		for _, a := range names[:i] {
-			if d := b.at - a.at; d == 0 || d > neighbourReach || a.at >= 0 && clauses[a.at] != clauses[b.at] {
+	for i, b := range all {
+		for k := i - 1; k >= 0 && b.at-all[k].at <= neighbourReach; k-- {
+			a := all[k]
+			if a.at == b.at || a.at >= 0 && r.clauses[a.at] != r.clauses[b.at] {
 				continue
 			}
 			if f := a.text + ">" + b.text; !seen[f] {
