@@ -47,12 +47,11 @@ var numerals = numbered(
 	"eleven elf once jedenascie onze",
 	"twelve zwolf doce twaalf dwanascie douze dozen dutzend docena dozijn tuzin",
 	"thirteen", "fourteen", "fifteen funfzehn quince", "sixteen", "seventeen", "eighteen", "nineteen",
-	"twenty zwanzig veinte twintig dwadziescia vingt",
 )
 
 // tens are the numerals that another may follow: "thirty two".
 var tens = map[string]int{
-	"twenty": 20, "thirty": 30, "forty": 40, "fourty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+	"twenty": 20, "zwanzig": 20, "veinte": 20, "twintig": 20, "dwadziescia": 20, "vingt": 20, "thirty": 30, "forty": 40, "fourty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 	"dreissig": 30, "vierzig": 40, "funfzig": 50, "sechzig": 60, "siebzig": 70, "achtzig": 80, "neunzig": 90,
 	"treinta": 30, "cuarenta": 40, "cincuenta": 50, "sesenta": 60, "setenta": 70, "ochenta": 80, "noventa": 90,
 	"dertig": 30, "veertig": 40, "vijftig": 50, "zestig": 60, "zeventig": 70, "tachtig": 80, "negentig": 90,
@@ -112,27 +111,36 @@ func countedIn(words []string) []amount {
 // numberAt is the number that the words begin with, and how many of them it
 // takes; none if they begin with another word.
 func numberAt(words []string) (n, length int) {
-	n, err := strconv.Atoi(words[0])
-	known := err == nil
-	if !known {
-		n, known = numerals[words[0]]
+	if times, ok := hundreds[words[0]]; ok {
+		return times, 1
 	}
-	if ten, ok := tens[words[0]]; ok {
-		n, length = ten, 1
-		if len(words) > 1 {
-			if unit := numerals[words[1]]; unit > 0 && unit < 10 {
-				n, length = ten+unit, 2
-			}
-		}
-	} else if known {
-		length = 1
-	}
+	n, length = unitsAt(words)
 	if length > 0 && length < len(words) && n < 100 {
 		if times := hundreds[words[length]]; times > 0 {
 			return n * times, length + 1
 		}
 	}
 	return n, length
+}
+
+// unitsAt is [numberAt] without hundreds.
+func unitsAt(words []string) (n, length int) {
+	if n, err := strconv.Atoi(words[0]); err == nil {
+		return n, 1
+	}
+	if n, ok := numerals[words[0]]; ok {
+		return n, 1
+	}
+	n, ok := tens[words[0]]
+	if !ok {
+		return 0, 0
+	}
+	if len(words) > 1 {
+		if unit := numerals[words[1]]; unit > 0 && unit < 10 {
+			return n + unit, 2
+		}
+	}
+	return n, 1
 }
 
 // numberForms calls each with the ways numbers are written: clocks, weights, below
