@@ -87,16 +87,37 @@ func TestPolicyRefusesWithPosition(t *testing.T) {
 		"a duplicate rule":         {policyWith(strings.Replace(when(`"true"`), "id: x", "id: any", 1), ""), "11:9: rule any is there twice"},
 		"an unknown action":        {policyWith("  - id: x\n    actions: [fire_all]\n    deny: no\n", ""), "12:15: action \"fire_all\" is none of"},
 		"an unknown role":          {policyWith("  - id: x\n    actions: [any]\n    require: {root: 1}\n    expires_in: 1h\n", ""), "13:21: role \"root\" is none of"},
-		"a condition of no bool":   {policyWith(when("rec.value_minor"), ""), "13:11: the condition is of type int"},
-		"a misspelt field":         {policyWith(when("rec.valu_minor > 5"), ""), "13:14: rec has no valu_minor"},
-		"int and double":           {policyWith(when("rec.value_minor > 1.5"), ""), "13:29: 1.5 is a double"},
-		"int and text":             {policyWith(when("rec.value_minor > 'a'"), ""), "13:27: found no matching overload"},
-		"division":                 {policyWith(when("rec.value_minor / 2 > 1"), ""), "13:27: / is not part of the language"},
-		"modulo":                   {policyWith(when("rec.value_minor % 2 == 1"), ""), "13:27: % is not part"},
-		"a sum":                    {policyWith(when("rec.value_minor + 1 > 1"), ""), "13:27: + is not part"},
-		"the clock":                {policyWith(when("timestamp('2026-01-01T00:00:00Z') > timestamp('2025-01-01T00:00:00Z')"), ""), "13:20: timestamp is not part"},
-		"map":                      {policyWith(when("rec.flags.map(f, f) == ['a']"), ""), "13:24: map is not part"},
-		"a pattern":                {policyWith(when("rec.site.matches('.*')"), ""), "13:27: matches is not part"},
+		"a slot without a number":  {ladder("{stand_in: {finance: 10m}}"), "13:27: supervisor does not say how many"},
+		"a stand-in of no role":    {ladder("{count: 1, stand_in: {root: 10m}}"), "13:55: role \"root\" is none of"},
+		"a stand-in for oneself":   {ladder("{count: 1, stand_in: {supervisor: 10m}}"), "13:61: rule x: supervisor would stand in for supervisor, and decides here itself"},
+		"a stand-in at once":       {ladder("{count: 1, stand_in: {finance: 0s}}"), "13:58: the time of finance must be between"},
+		"a stand-in too late":      {ladder("{count: 1, stand_in: {finance: 1h}}"), "13:58: rule x: finance would stand in for supervisor after 1h, which is not between 0 and its life of 1h"},
+		"a stand-in of no time":    {ladder("{count: 1, stand_in: {finance: soon}}"), "13:58: the time of finance must be a duration"},
+		"a stand-in by nobody":     {ladder("{count: 1, stand_in: {}}"), "13:48: rule x lets nobody stand in for supervisor"},
+		"a ladder of two":          {ladder("{count: 1, stand_in: [finance]}"), "13:48: stand_in must be a mapping"},
+		"a slot with a typo":       {ladder("{count: 1, standin: {finance: 10m}}"), "13:38: supervisor has no \"standin\""},
+		"one who decides stands in": {
+			strings.Replace(ladder("{count: 1, stand_in: {finance: 10m}}"), "10m}}}", "10m}}, finance: 1}", 1),
+			"13:58: rule x: finance would stand in for supervisor, and decides here itself",
+		},
+		"a ladder that a test does not expect": {
+			policyWith("", "  - name: two\n    rec: {action: count_position}\n    expect: {require: {supervisor: {count: 1, stand_in: {finance: 10m}}}}\n"),
+			"15:5: test \"two\": it needs supervisor by [any]",
+		},
+		"defaults with a ladder": {
+			strings.Replace(policyWith("", ""), "{deny: unknown}", "{require: {supervisor: {count: 1, stand_in: {finance: 10m}}}, expires_in: 1h}", 1),
+			"5:11: defaults are weaker than rule any (supervisor)",
+		},
+		"a condition of no bool": {policyWith(when("rec.value_minor"), ""), "13:11: the condition is of type int"},
+		"a misspelt field":       {policyWith(when("rec.valu_minor > 5"), ""), "13:14: rec has no valu_minor"},
+		"int and double":         {policyWith(when("rec.value_minor > 1.5"), ""), "13:29: 1.5 is a double"},
+		"int and text":           {policyWith(when("rec.value_minor > 'a'"), ""), "13:27: found no matching overload"},
+		"division":               {policyWith(when("rec.value_minor / 2 > 1"), ""), "13:27: / is not part of the language"},
+		"modulo":                 {policyWith(when("rec.value_minor % 2 == 1"), ""), "13:27: % is not part"},
+		"a sum":                  {policyWith(when("rec.value_minor + 1 > 1"), ""), "13:27: + is not part"},
+		"the clock":              {policyWith(when("timestamp('2026-01-01T00:00:00Z') > timestamp('2025-01-01T00:00:00Z')"), ""), "13:20: timestamp is not part"},
+		"map":                    {policyWith(when("rec.flags.map(f, f) == ['a']"), ""), "13:24: map is not part"},
+		"a pattern":              {policyWith(when("rec.site.matches('.*')"), ""), "13:27: matches is not part"},
 		"a cost bomb": {
 			policyWith(when("rec.flags.all(a, rec.flags.all(b, rec.flags.all(c, rec.flags.all(d, a == d))))"), ""),
 			"13:11: the condition may cost",
@@ -135,6 +156,11 @@ func TestPolicyRefusesWithPosition(t *testing.T) {
 	}
 }
 
+// ladder is a rule of which only the slot of the supervisor matters.
+func ladder(slot string) string {
+	return policyWith("  - id: x\n    actions: [any]\n    require: {supervisor: "+slot+"}\n    expires_in: 1h\n", "")
+}
+
 func TestEveryFaultIsFound(t *testing.T) {
 	rules := when("rec.valu > 5") + strings.Replace(when("rec.value_minor / 2 > rec.cla"), "id: x", "id: y", 1) + "  - id: z\n    actions: [any]\n"
 	want := []string{"13:14:", "18:27:", "21:5:"}
@@ -156,6 +182,26 @@ func judge(t *testing.T, source string, f guardrails.Facts) (guardrails.Judgemen
 		t.Fatal(err)
 	}
 	return p.Judge(&guardrails.Recommendation{Site: "DC-1", Action: &guardrails.CountPosition{Location: "A", SKU: "S"}, Facts: f}, time.Time{})
+}
+
+// Two rules about one slot: only whom both let stand in does, at the later time.
+func TestLaddersOfMatchingRulesJoin(t *testing.T) {
+	rule := func(id, slot string) string {
+		return "  - id: " + id + "\n    actions: [verify_load]\n    require: {supervisor: " + slot + "}\n    expires_in: 1h\n"
+	}
+	source := strings.Replace(policyWith(
+		rule("x", "{count: 1, stand_in: {finance: 10m, ap: 20m}}")+rule("y", "{count: 2, stand_in: {finance: 30m}}"),
+		"  - name: two\n    rec: {action: verify_load}\n    expect: {rules: [x, y], require: {supervisor: {count: 2, stand_in: {finance: 30m}}}}\n"),
+		"[supervisor, finance]", "[supervisor, finance, ap]", 1)
+	source = strings.Replace(source, "actions: [any]", "actions: [count_position, change_policy]", 1)
+	p, err := guardrails.ParsePolicy([]byte(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := p.Judge(&guardrails.Recommendation{Site: "DC-1", Action: &guardrails.VerifyLoad{Load: "L"}}, time.Time{})
+	if want := "2 supervisor (or finance after 30m)"; err != nil || j.Requirement.Full() != want {
+		t.Errorf("%s, %v; want %s", j.Requirement.Full(), err, want)
+	}
 }
 
 func TestMatchingRulesJoin(t *testing.T) {
@@ -247,11 +293,22 @@ func TestPolicyCannotLowerItsOwnFloor(t *testing.T) {
 	if err != nil || j.Requirement.String() != "2 policy_owner + supervisor" || j.Requirement.Auth != guardrails.Fresh {
 		t.Errorf("%+v, %v", j, err)
 	}
+	source := strings.Replace(policyWith("", ""), "{supervisor: 1}", "{supervisor: 1, policy_owner: {count: 2, stand_in: {finance: 10m}}}", 1)
+	source = strings.Replace(source, "finance]", "finance, policy_owner]", 1)
+	p, err = guardrails.ParsePolicy([]byte(strings.Replace(source, "require: {supervisor: 1}}", "require: {supervisor: 1, policy_owner: 2}}", 1)))
+	if err != nil || len(p.Warnings()) != 1 {
+		t.Fatal(p, err)
+	}
+	j, err = p.Judge(&guardrails.Recommendation{Site: guardrails.Everywhere, Action: &guardrails.ChangePolicy{}}, time.Time{})
+	if err != nil || j.Requirement.Full() != "2 policy_owner + supervisor" {
+		t.Errorf("somebody stands in for owners of policy: %s, %v", j.Requirement.Full(), err)
+	}
 }
 
 func FuzzParsePolicy(f *testing.F) {
 	f.Add(guardrails.DefaultPolicy().Source)
 	f.Add([]byte(policyWith("", "")))
+	f.Add([]byte(ladder("{count: 1, stand_in: {finance: 10m}}")))
 	f.Add([]byte(policyWith(when("|-\n      has(rec.class) && rec.class in ['A']\n      || rec.flags.exists(f, f == 'x')"), "")))
 	f.Fuzz(func(t *testing.T, source []byte) {
 		p, err := guardrails.ParsePolicy(source)
