@@ -154,7 +154,7 @@ func (s *server) refused(ctx context.Context, id string, r *guardrails.Refusal) 
 	case guardrails.CodeReasonMissing:
 		p.Status, p.Field = http.StatusUnprocessableEntity, "reason"
 	case guardrails.CodeMachine, guardrails.CodeInactive, guardrails.CodeSelfApproval, guardrails.CodePart, guardrails.CodeUnprovenPart, guardrails.CodeDelegation,
-		guardrails.CodeRoleMissing, guardrails.CodeValueLimit, guardrails.CodeDailyLimit, guardrails.CodeStepUp, guardrails.CodeNotAllowed, guardrails.CodeBreakGlass,
+		guardrails.CodeRoleMissing, guardrails.CodeTooEarly, guardrails.CodeValueLimit, guardrails.CodeDailyLimit, guardrails.CodeStepUp, guardrails.CodeNotAllowed, guardrails.CodeBreakGlass,
 		guardrails.CodeBreakGlassLimit, guardrails.CodeBreakGlassReview, guardrails.CodeSameHuman, guardrails.CodeBulk:
 	}
 	view, err := s.db.StepView(ctx, viewerOf(ctx), guardrails.StepID(id))

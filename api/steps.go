@@ -59,8 +59,15 @@ type requirement struct {
 }
 
 type slot struct {
-	Role  guardrails.Role `json:"role"`
-	Count int             `json:"count"`
+	Role     guardrails.Role `json:"role"`
+	Count    int             `json:"count"`
+	StandIns []standIn       `json:"stand_ins" doc:"Who may approve in place of the role, the soonest first"`
+}
+
+type standIn struct {
+	Role guardrails.Role `json:"role"`
+	From time.Time       `json:"from" doc:"From when on"`
+	Due  bool            `json:"due" doc:"That has come"`
 }
 
 type you struct {
@@ -98,6 +105,7 @@ type decisionAnswer struct {
 	OnBehalfOf int64              `json:"on_behalf_of,omitempty"`
 	Verdict    guardrails.Verdict `json:"verdict"`
 	Slot       guardrails.Role    `json:"slot,omitempty"`
+	StoodInAs  guardrails.Role    `json:"stood_in_as,omitempty" doc:"The role in which they stood in for the slot's; left out for that itself"`
 	Reason     string             `json:"reason,omitempty"`
 	At         time.Time          `json:"at"`
 	Counts     bool               `json:"counts" doc:"An approval that counts now: for this binding, by somebody who could still give it"`
@@ -168,7 +176,7 @@ func summaryOf(step *store.Step, refusal *guardrails.Refusal) stepSummary {
 		Requirement: requirement{Slots: []slot{}, Fresh: r.Auth == guardrails.Fresh, Excludes: (r.Excludes | step.Kind.Excludes()).Names(), Deny: append([]string{}, r.Deny...)},
 	}
 	for _, needed := range r.Slots {
-		out.Requirement.Slots = append(out.Requirement.Slots, slot(needed))
+		out.Requirement.Slots = append(out.Requirement.Slots, slot{needed.Role, needed.Count, standInsOf(step, needed.Role)})
 	}
 	if step.Value != guardrails.UnknownAmount {
 		out.Value = &money{warehouse.Money{Minor: step.Value, Currency: step.Currency}.String(), step.Currency}
@@ -177,6 +185,15 @@ func summaryOf(step *store.Step, refusal *guardrails.Refusal) stepSummary {
 		out.You.Code, out.You.Detail = string(refusal.Code), refusal.Detail
 	}
 	return out
+}
+
+func standInsOf(step *store.Step, role guardrails.Role) []standIn {
+	all := []standIn{}
+	for _, x := range step.Requirement.Ladder(role) {
+		from := step.From(x)
+		all = append(all, standIn{x.Role, from, !step.ReadAt.Before(from)})
+	}
+	return all
 }
 
 // visibleStep returns a step that the caller may see. At a site where a person has
@@ -215,7 +232,7 @@ func (s *server) readStep(ctx context.Context, in *stepPath) (*stepResponse, err
 		a.Plan = append(a.Plan, operationAnswer{o.Target, rawJSON(o.Body), rawJSON(o.Compensate), o.Final})
 	}
 	for _, d := range view.Decisions {
-		out := decisionAnswer{Person: int64(d.Person), Name: view.Names[d.Person], OnBehalfOf: int64(d.OnBehalfOf), Verdict: d.Verdict, Slot: d.Slot, Reason: d.Reason, At: d.At}
+		out := decisionAnswer{Person: int64(d.Person), Name: view.Names[d.Person], OnBehalfOf: int64(d.OnBehalfOf), Verdict: d.Verdict, Slot: d.Slot, StoodInAs: d.As, Reason: d.Reason, At: d.At}
 		for _, counted := range view.Standing {
 			out.Counts = out.Counts || counted.Person == d.Person && counted.At.Equal(d.At)
 		}

@@ -76,19 +76,26 @@ func joinStandIns(a, b Requirement, slots []Slot) []StandIn {
 	return both
 }
 
-// ladder says in words who may stand in for a role, the soonest first: " (or
-// site_manager after 4h)".
-func (r Requirement) ladder(role Role) string {
+// Ladder returns who may stand in for a role, the soonest first.
+func (r Requirement) Ladder(role Role) []StandIn {
 	var rungs []StandIn
 	for _, x := range r.StandIns {
 		if x.For == role {
 			rungs = append(rungs, x)
 		}
 	}
+	slices.SortStableFunc(rungs, soonest)
+	return rungs
+}
+
+func soonest(a, b StandIn) int { return cmp.Compare(a.After, b.After) }
+
+// ladder says it in words: " (or site_manager after 4h)".
+func (r Requirement) ladder(role Role) string {
+	rungs := r.Ladder(role)
 	if len(rungs) == 0 {
 		return ""
 	}
-	slices.SortStableFunc(rungs, func(a, b StandIn) int { return cmp.Compare(a.After, b.After) })
 	words := make([]string, len(rungs))
 	for i, x := range rungs {
 		words[i] = string(x.Role) + " after " + short(x.After)
@@ -165,7 +172,7 @@ func (s *Step) seats(p *Person, now time.Time) []seat {
 	for _, slot := range s.Requirement.Slots {
 		seats = append(seats, seat{slot: slot.Role})
 	}
-	ladder := slices.SortedStableFunc(slices.Values(s.Requirement.StandIns), func(a, b StandIn) int { return cmp.Compare(a.After, b.After) })
+	ladder := slices.SortedStableFunc(slices.Values(s.Requirement.StandIns), soonest)
 	for _, x := range ladder {
 		seats = append(seats, seat{slot: x.For, as: x})
 	}
