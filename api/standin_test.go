@@ -129,7 +129,7 @@ func TestCanApproveCountsDelegations(t *testing.T) {
 	if status, text, _ := s.post(step.ID, deputy, "decisions", "k", body); status != 200 {
 		t.Errorf("approve: %d %s", status, text)
 	}
-	if a := s.read(step.ID, deputy); a.You.CanApprove || a.You.Code != "role-missing" || len(a.Decisions) != 1 || a.Decisions[0].OnBehalfOf != int64(bossID) {
+	if a := s.read(step.ID, deputy); a.You.CanApprove || a.You.Code != "already-decided" || len(a.Decisions) != 1 || a.Decisions[0].OnBehalfOf != int64(bossID) {
 		t.Errorf("after: %+v", a)
 	}
 }

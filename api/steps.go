@@ -203,7 +203,7 @@ func summaryOf(step *store.Step, y you) stepSummary {
 
 func standInsOf(step *store.Step, role guardrails.Role) []standIn {
 	all := []standIn{}
-	for _, x := range step.Requirement.Ladder(role) {
+	for _, x := range step.Ladder(role) {
 		from := step.From(x)
 		all = append(all, standIn{x.Role, from, !step.ReadAt.Before(from)})
 	}

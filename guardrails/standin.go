@@ -76,8 +76,8 @@ func joinStandIns(a, b Requirement, slots []Slot) []StandIn {
 	return both
 }
 
-// Ladder returns who may stand in for a role, the soonest first.
-func (r Requirement) Ladder(role Role) []StandIn {
+// rungs are the stand-ins of a role, the soonest first.
+func (r Requirement) rungs(role Role) []StandIn {
 	var rungs []StandIn
 	for _, x := range r.StandIns {
 		if x.For == role {
@@ -92,7 +92,7 @@ func soonest(a, b StandIn) int { return cmp.Compare(a.After, b.After) }
 
 // ladder says it in words: " (or site_manager after 4h)".
 func (r Requirement) ladder(role Role) string {
-	rungs := r.Ladder(role)
+	rungs := r.rungs(role)
 	if len(rungs) == 0 {
 		return ""
 	}
@@ -117,6 +117,12 @@ func short(d time.Duration) string {
 
 // From returns the instant from which a stand-in counts for the step.
 func (s *Step) From(x StandIn) time.Time { return s.WaitsSince.Add(x.After) }
+
+// Ladder returns who may stand in for a role before the step expires, the soonest
+// first.
+func (s *Step) Ladder(role Role) []StandIn {
+	return slices.DeleteFunc(s.Requirement.rungs(role), func(x StandIn) bool { return !s.From(x).Before(s.ExpiresAt) })
+}
 
 // Due returns who may stand in at an instant.
 func (s *Step) Due(now time.Time) []StandIn {
@@ -172,7 +178,11 @@ func (s *Step) seats(p *Person, now time.Time) []seat {
 	for _, slot := range s.Requirement.Slots {
 		seats = append(seats, seat{slot: slot.Role})
 	}
-	ladder := slices.SortedStableFunc(slices.Values(s.Requirement.StandIns), soonest)
+	var ladder []StandIn
+	for _, slot := range s.Requirement.Slots {
+		ladder = append(ladder, s.Ladder(slot.Role)...)
+	}
+	slices.SortStableFunc(ladder, soonest)
 	for _, x := range ladder {
 		seats = append(seats, seat{slot: x.For, as: x})
 	}

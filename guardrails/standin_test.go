@@ -101,6 +101,23 @@ func TestLaddersThatAreNone(t *testing.T) {
 	}
 }
 
+// Who would stand in when the step is over is not named.
+func TestALadderEndsWithItsStep(t *testing.T) {
+	s := stage(func(s *scene) { s.laddered(0) })
+	if got := s.step.Ladder("supervisor"); len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+	s.step.ExpiresAt = noon.Add(4 * time.Hour)
+	if got := s.step.Ladder("supervisor"); len(got) != 0 {
+		t.Errorf("at the end: %v", got)
+	}
+	s.step.Binding = s.step.NewBinding()
+	s.approve()
+	if _, code := run(s, guards); code != CodeRoleMissing {
+		t.Errorf("%q", code)
+	}
+}
+
 // A role's time comes at the instant, not before, and stays.
 func TestDue(t *testing.T) {
 	s := stage(func(s *scene) { s.laddered(0) }).step

@@ -27,7 +27,7 @@ func (s *site) laddered(ticket string) store.Step {
 	r, err := guardrails.Require([]guardrails.Slot{{Role: "finance", Count: 1}}, guardrails.Session, 0, 20*time.Hour)
 	if err == nil {
 		r, err = r.WithStandIns(
-			guardrails.StandIn{For: "finance", Role: "site_manager", After: 26 * time.Hour / 2},
+			guardrails.StandIn{For: "finance", Role: "site_manager", After: 3 * time.Hour},
 			guardrails.StandIn{For: "finance", Role: "controller", After: time.Microsecond})
 	}
 	if err == nil {

@@ -286,7 +286,7 @@ func (p *stepPage) addPeople(v *store.StepView, zone *time.Location) {
 
 func ladderOf(v *store.StepView, role guardrails.Role, zone *time.Location) []rung {
 	var rungs []rung
-	for _, x := range v.Requirement.Ladder(role) {
+	for _, x := range v.Ladder(role) {
 		from := v.From(x)
 		when := moment(from, zone)
 		if from.In(zone).Format(time.DateOnly) == v.Now.In(zone).Format(time.DateOnly) {
