@@ -2,9 +2,9 @@
 -- never let in later, nor sooner than it was said.
 
 alter table step add column waits_since timestamptz;
-alter table step disable trigger step_change;
+alter table step disable trigger user;
 update step set waits_since = created_at;
-alter table step enable trigger step_change;
+alter table step enable trigger user;
 alter table step alter column waits_since set not null;
 
 comment on column step.waits_since is 'for what it requires now';
