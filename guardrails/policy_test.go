@@ -77,7 +77,7 @@ func faultsOf(t *testing.T, source string) []string {
 }
 
 func TestPolicyRefusesWithPosition(t *testing.T) {
-	for name, c := range map[string]struct{ source, want string }{
+	refusesAt(t, map[string]faulty{
 		"a zero-approver rule":     {policyWith("  - id: x\n    actions: [any]\n    require: {supervisor: 0}\n    expires_in: 1h\n", ""), "13:27: rule x asks for 0 of supervisor"},
 		"no approver at all":       {policyWith("  - id: x\n    actions: [any]\n    require: {}\n    expires_in: 1h\n", ""), "13:14: rule x asks for no human"},
 		"neither require nor deny": {policyWith("  - id: x\n    actions: [any]\n", ""), "11:5: rule x asks for no human"},
@@ -87,37 +87,16 @@ func TestPolicyRefusesWithPosition(t *testing.T) {
 		"a duplicate rule":         {policyWith(strings.Replace(when(`"true"`), "id: x", "id: any", 1), ""), "11:9: rule any is there twice"},
 		"an unknown action":        {policyWith("  - id: x\n    actions: [fire_all]\n    deny: no\n", ""), "12:15: action \"fire_all\" is none of"},
 		"an unknown role":          {policyWith("  - id: x\n    actions: [any]\n    require: {root: 1}\n    expires_in: 1h\n", ""), "13:21: role \"root\" is none of"},
-		"a slot without a number":  {ladder("{stand_in: {finance: 10m}}"), "13:27: supervisor does not say how many"},
-		"a stand-in of no role":    {ladder("{count: 1, stand_in: {root: 10m}}"), "13:55: role \"root\" is none of"},
-		"a stand-in for oneself":   {ladder("{count: 1, stand_in: {supervisor: 10m}}"), "13:61: rule x: supervisor would stand in for supervisor, and decides here itself"},
-		"a stand-in at once":       {ladder("{count: 1, stand_in: {finance: 0s}}"), "13:58: the time of finance must be between"},
-		"a stand-in too late":      {ladder("{count: 1, stand_in: {finance: 1h}}"), "13:58: rule x: finance would stand in for supervisor after 1h, which is not between 0 and its life of 1h"},
-		"a stand-in of no time":    {ladder("{count: 1, stand_in: {finance: soon}}"), "13:58: the time of finance must be a duration"},
-		"a stand-in by nobody":     {ladder("{count: 1, stand_in: {}}"), "13:48: rule x lets nobody stand in for supervisor"},
-		"a ladder of two":          {ladder("{count: 1, stand_in: [finance]}"), "13:48: stand_in must be a mapping"},
-		"a slot with a typo":       {ladder("{count: 1, standin: {finance: 10m}}"), "13:38: supervisor has no \"standin\""},
-		"one who decides stands in": {
-			strings.Replace(ladder("{count: 1, stand_in: {finance: 10m}}"), "10m}}}", "10m}}, finance: 1}", 1),
-			"13:58: rule x: finance would stand in for supervisor, and decides here itself",
-		},
-		"a ladder that a test does not expect": {
-			policyWith("", "  - name: two\n    rec: {action: count_position}\n    expect: {require: {supervisor: {count: 1, stand_in: {finance: 10m}}}}\n"),
-			"15:5: test \"two\": it needs supervisor by [any]",
-		},
-		"defaults with a ladder": {
-			strings.Replace(policyWith("", ""), "{deny: unknown}", "{require: {supervisor: {count: 1, stand_in: {finance: 10m}}}, expires_in: 1h}", 1),
-			"5:11: defaults are weaker than rule any (supervisor)",
-		},
-		"a condition of no bool": {policyWith(when("rec.value_minor"), ""), "13:11: the condition is of type int"},
-		"a misspelt field":       {policyWith(when("rec.valu_minor > 5"), ""), "13:14: rec has no valu_minor"},
-		"int and double":         {policyWith(when("rec.value_minor > 1.5"), ""), "13:29: 1.5 is a double"},
-		"int and text":           {policyWith(when("rec.value_minor > 'a'"), ""), "13:27: found no matching overload"},
-		"division":               {policyWith(when("rec.value_minor / 2 > 1"), ""), "13:27: / is not part of the language"},
-		"modulo":                 {policyWith(when("rec.value_minor % 2 == 1"), ""), "13:27: % is not part"},
-		"a sum":                  {policyWith(when("rec.value_minor + 1 > 1"), ""), "13:27: + is not part"},
-		"the clock":              {policyWith(when("timestamp('2026-01-01T00:00:00Z') > timestamp('2025-01-01T00:00:00Z')"), ""), "13:20: timestamp is not part"},
-		"map":                    {policyWith(when("rec.flags.map(f, f) == ['a']"), ""), "13:24: map is not part"},
-		"a pattern":              {policyWith(when("rec.site.matches('.*')"), ""), "13:27: matches is not part"},
+		"a condition of no bool":   {policyWith(when("rec.value_minor"), ""), "13:11: the condition is of type int"},
+		"a misspelt field":         {policyWith(when("rec.valu_minor > 5"), ""), "13:14: rec has no valu_minor"},
+		"int and double":           {policyWith(when("rec.value_minor > 1.5"), ""), "13:29: 1.5 is a double"},
+		"int and text":             {policyWith(when("rec.value_minor > 'a'"), ""), "13:27: found no matching overload"},
+		"division":                 {policyWith(when("rec.value_minor / 2 > 1"), ""), "13:27: / is not part of the language"},
+		"modulo":                   {policyWith(when("rec.value_minor % 2 == 1"), ""), "13:27: % is not part"},
+		"a sum":                    {policyWith(when("rec.value_minor + 1 > 1"), ""), "13:27: + is not part"},
+		"the clock":                {policyWith(when("timestamp('2026-01-01T00:00:00Z') > timestamp('2025-01-01T00:00:00Z')"), ""), "13:20: timestamp is not part"},
+		"map":                      {policyWith(when("rec.flags.map(f, f) == ['a']"), ""), "13:24: map is not part"},
+		"a pattern":                {policyWith(when("rec.site.matches('.*')"), ""), "13:27: matches is not part"},
 		"a cost bomb": {
 			policyWith(when("rec.flags.all(a, rec.flags.all(b, rec.flags.all(c, rec.flags.all(d, a == d))))"), ""),
 			"13:11: the condition may cost",
@@ -143,7 +122,41 @@ func TestPolicyRefusesWithPosition(t *testing.T) {
 		"weak defaults":             {strings.Replace(policyWith("", ""), "{deny: unknown}", "{require: {finance: 1}, expires_in: 1h}", 1), "5:11: defaults are weaker than rule any"},
 		"nobody could change it":    {strings.Replace(policyWith("", ""), "[any]", "[count_position]", 1), "5:11: nobody could put another policy in its place"},
 		"no defaults":               {strings.Replace(policyWith("", ""), "defaults: {deny: unknown}\n", "", 1), "1:1: defaults is missing"},
-	} {
+	})
+}
+
+func TestPolicyRefusesLaddersWithPosition(t *testing.T) {
+	refusesAt(t, map[string]faulty{
+		"a slot without a number": {ladder("{stand_in: {finance: 10m}}"), "13:27: supervisor does not say how many"},
+		"a stand-in of no role":   {ladder("{count: 1, stand_in: {root: 10m}}"), "13:55: role \"root\" is none of"},
+		"a stand-in for oneself":  {ladder("{count: 1, stand_in: {supervisor: 10m}}"), "13:61: rule x: supervisor would stand in for supervisor, and decides here itself"},
+		"a stand-in at once":      {ladder("{count: 1, stand_in: {finance: 0s}}"), "13:58: the time of finance must be between"},
+		"a stand-in too late":     {ladder("{count: 1, stand_in: {finance: 1h}}"), "13:58: rule x: finance would stand in for supervisor after 1h, which is not between 0 and its life of 1h"},
+		"a stand-in of no time":   {ladder("{count: 1, stand_in: {finance: soon}}"), "13:58: the time of finance must be a duration"},
+		"a stand-in by nobody":    {ladder("{count: 1, stand_in: {}}"), "13:48: rule x lets nobody stand in for supervisor"},
+		"a ladder of two":         {ladder("{count: 1, stand_in: [finance]}"), "13:48: stand_in must be a mapping"},
+		"a slot with a typo":      {ladder("{count: 1, standin: {finance: 10m}}"), "13:38: supervisor has no \"standin\""},
+		"one who decides stands in": {
+			strings.Replace(ladder("{count: 1, stand_in: {finance: 10m}}"), "10m}}}", "10m}}, finance: 1}", 1),
+			"13:58: rule x: finance would stand in for supervisor, and decides here itself",
+		},
+		"a ladder that a test does not expect": {
+			policyWith("", "  - name: two\n    rec: {action: count_position}\n    expect: {require: {supervisor: {count: 1, stand_in: {finance: 10m}}}}\n"),
+			"15:5: test \"two\": it needs supervisor by [any]",
+		},
+		"defaults with a ladder": {
+			strings.Replace(policyWith("", ""), "{deny: unknown}", "{require: {supervisor: {count: 1, stand_in: {finance: 10m}}}, expires_in: 1h}", 1),
+			"5:11: defaults are weaker than rule any (supervisor)",
+		},
+	})
+}
+
+// faulty is a policy and what is said of it, with its place.
+type faulty struct{ source, want string }
+
+func refusesAt(t *testing.T, policies map[string]faulty) {
+	t.Helper()
+	for name, c := range policies {
 		t.Run(name, func(t *testing.T) {
 			faults := faultsOf(t, c.source)
 			for _, f := range faults {
