@@ -81,7 +81,7 @@ func (m *model) holds(who int) bool {
 		}
 	}
 	for rung, after := range m.ladder {
-		if m.people[who].roles[rung[1]] && m.now-m.since >= after {
+		if m.people[who].roles[rung[1]] && m.now-m.since >= after && m.since+after < m.expires {
 			return true
 		}
 	}

@@ -121,14 +121,17 @@ func (s *Step) From(x StandIn) time.Time { return s.WaitsSince.Add(x.After) }
 // Ladder returns who may stand in for a role before the step expires, the soonest
 // first.
 func (s *Step) Ladder(role Role) []StandIn {
-	return slices.DeleteFunc(s.Requirement.rungs(role), func(x StandIn) bool { return !s.From(x).Before(s.ExpiresAt) })
+	return slices.DeleteFunc(s.Requirement.rungs(role), func(x StandIn) bool { return !s.comes(x) })
 }
+
+// comes reports whether the time of a stand-in is one of the step's.
+func (s *Step) comes(x StandIn) bool { return s.From(x).Before(s.ExpiresAt) }
 
 // Due returns who may stand in at an instant.
 func (s *Step) Due(now time.Time) []StandIn {
 	var due []StandIn
 	for _, x := range s.Requirement.StandIns {
-		if !now.Before(s.From(x)) {
+		if s.comes(x) && !now.Before(s.From(x)) {
 			due = append(due, x)
 		}
 	}

@@ -111,6 +111,9 @@ func TestALadderEndsWithItsStep(t *testing.T) {
 	if got := s.step.Ladder("supervisor"); len(got) != 0 {
 		t.Errorf("at the end: %v", got)
 	}
+	if got := s.step.Roles(noon.Add(9 * time.Hour)); len(got) != 1 {
+		t.Errorf("after the end: %v", got)
+	}
 	s.step.Binding = s.step.NewBinding()
 	s.approve()
 	if _, code := run(s, guards); code != CodeRoleMissing {
@@ -121,6 +124,7 @@ func TestALadderEndsWithItsStep(t *testing.T) {
 // A role's time comes at the instant, not before, and stays.
 func TestDue(t *testing.T) {
 	s := stage(func(s *scene) { s.laddered(0) }).step
+	s.ExpiresAt = noon.Add(500 * time.Hour)
 	for after, want := range map[time.Duration][]Role{
 		-time.Hour: {"supervisor"}, 4*time.Hour - 1: {"supervisor"}, 4 * time.Hour: {"supervisor", "site_manager"}, 400 * time.Hour: {"supervisor", "site_manager"},
 	} {
