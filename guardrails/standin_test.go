@@ -133,3 +133,34 @@ func TestDue(t *testing.T) {
 		}
 	}
 }
+
+// An approval says in which role it was given, and for which.
+func TestAStandInIsWrittenDown(t *testing.T) {
+	tr, code := run(stage(func(s *scene) { s.laddered(4 * time.Hour) }), guards)
+	if d := tr.Decision; code != "" || d == nil || d.Slot != "supervisor" || d.As != "site_manager" || !slices.Equal(d.Roles, []Role{"site_manager"}) {
+		t.Errorf("%q: %+v", code, tr.Decision)
+	}
+	tr, _ = run(stage(func(s *scene) {
+		s.laddered(4 * time.Hour)
+		s.person(mia, func(p *Person) { p.Grants = append(p.Grants, grant("supervisor")) })
+		s.as(mia)
+	}), guards)
+	if d := tr.Decision; d == nil || d.As != "" {
+		t.Errorf("who holds the role itself stands in: %+v", tr.Decision)
+	}
+	tr, _ = run(stage(func(s *scene) { s.laddered(9 * time.Hour); s.machine("clock"); s.cmd = Escalate{} }), guards)
+	if tr.Reason != "site_manager stands in for supervisor" {
+		t.Errorf("escalated: %q", tr.Reason)
+	}
+}
+
+// A stricter policy has the step wait anew: whoever stands in does so later.
+func TestTighteningBeginsTheWaitAnew(t *testing.T) {
+	s := stage(func(s *scene) { s.laddered(9 * time.Hour); s.machine(Judge) })
+	r := Join(s.step.Requirement, mustRequire(Session, Slot{"finance", 1}))
+	s.cmd = Tighten{Requirement: r, Policy: "v2"}
+	tr, code := run(s, guards)
+	if code != "" || !tr.Step.WaitsSince.Equal(noon) || len(tr.Step.Due(noon.Add(4*time.Hour-1))) != 0 || len(tr.Step.Due(noon.Add(4*time.Hour))) != 1 {
+		t.Errorf("%q: %+v", code, tr.Step)
+	}
+}
