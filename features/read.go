@@ -29,14 +29,15 @@ func (s *State) Position(p warehouse.Position, schema *Schema) (vector []float32
 	home, found := s.siteAt(siteID), false
 	var pos *position
 	if home != nil {
-		var number uint32
-		if number, found = home.index.find(sku, location); found {
-			pos = home.positions.at(number)
+		var at slot
+		if at, found = home.index.find(sku, location); found {
+			pos = home.positions.at(at.number - 1)
 		}
 	}
 	if !found {
 		missing = append(missing, MissingPosition)
-		home, pos, missing = stranger(s.coder, home, sku, location, missing)
+		zone, _ := s.coder.zones.find(Zone(p.Location.At()))
+		home, pos, missing = stranger(s.coder, home, sku, zone, missing)
 	}
 	s.positionVector(home, pos, s.front, none, vector[:numPosition])
 	s.coder.writeAttrs(schema, home.items.at(pos.item).attrs.value, vector)
@@ -45,9 +46,9 @@ func (s *State) Position(p warehouse.Position, schema *Schema) (vector []float32
 
 // stranger returns a position that the site does not have, without adding it
 // to the site.
-func stranger(c *Coder, home *site, sku, location uint32, missing []string) (*site, *position, []string) {
+func stranger(c *Coder, home *site, sku, zone uint32, missing []string) (*site, *position, []string) {
 	guest := newSite(0)
-	p := *guest.positions.at(guest.position(c, sku, location))
+	p := *guest.positions.at(guest.position(c, sku, 0).number - 1)
 	if home == nil {
 		return guest, &p, append(missing, MissingSite, MissingSKU)
 	}
@@ -58,7 +59,7 @@ func stranger(c *Coder, home *site, sku, location uint32, missing []string) (*si
 		missing = append(missing, MissingSKU)
 		shadow.items = guest.items
 	}
-	if i, ok := home.zoneOf[c.zoneOf[location]]; ok {
+	if i, ok := home.zoneOf[zone]; ok {
 		p.zone = i
 	} else {
 		shadow.zones = guest.zones
