@@ -5,29 +5,23 @@ import "math"
 // apply folds one fact into the positions it touches and into its site. What
 // is known of loads is judged as of before.
 func (s *site) apply(c *Coder, f *Fact, before int64) {
-	var effects [2]effect
-	n := 0
-	enter := func(touched uint32) {
-		if touched != 0 {
-			e := f.entry(n > 0)
-			effects[n] = s.enter(s.positions.at(touched-1), &e)
-			n++
-		}
-	}
 	t := s.touch(c, f)
-	s.outcomes = s.outcomes[:0]
-	enter(t.place)
-	enter(t.other)
-	s.take(c, f, effects[:n], before)
+	for i, touched := range [2]uint32{t.place, t.other} {
+		if touched == 0 {
+			continue
+		}
+		s.outcomes = s.outcomes[:0]
+		p, e := s.positions.at(touched-1), f.entry(i == 1)
+		x := s.enter(p, &e)
+		s.spread(f, p.home, &x)
+	}
+	s.take(c, f, before)
 }
 
-// take folds one fact, with its effects on positions, into its site.
-func (s *site) take(c *Coder, f *Fact, effects []effect, before int64) {
+// take folds into the site what a fact says of more than its positions.
+func (s *site) take(c *Coder, f *Fact, before int64) {
 	s.offset.set(f.At, f.Offset)
-	for i := range effects {
-		s.spread(f, &effects[i])
-	}
-	if len(effects) == 0 {
+	if f.Place == 0 {
 		s.item(f.SKU) // it is here, whatever its book
 	}
 	if f.Cost != none || f.Pack != 0 || f.Attrs != 0 {

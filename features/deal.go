@@ -16,7 +16,7 @@ func (r *replay) deal(threads int) []worker {
 		r.expectDays()
 	})
 	var parts []part // by site
-	places := 0
+	examples := 0
 	for i := range r.facts {
 		f := &r.facts[i]
 		parts = reach(parts, f.Site+1)
@@ -25,14 +25,17 @@ func (r *replay) deal(threads int) []worker {
 		if f.Other != 0 {
 			p.entries++
 		}
+		if f.Kind == kindCount {
+			p.counts++
+		}
 		if r.gives(f) {
 			p.reads++
-			places++
+			examples++
 		}
 	}
-	if places > 0 {
-		r.examples = make([]Example, places)
-		r.vectors = make([]float32, places*r.schema.Width())
+	if examples > 0 {
+		r.examples = make([]Example, examples)
+		r.vectors = make([]float32, examples*r.schema.Width())
 	}
 	workers := r.workers(parts, threads)
 	wg.Wait()
@@ -41,8 +44,8 @@ func (r *replay) deal(threads int) []worker {
 
 // A part is how much of the work is a site's.
 type part struct {
-	site           uint32
-	entries, reads int
+	site                   uint32
+	entries, counts, reads int
 }
 
 // workers makes the workers, and shares of just the size for what they get.
@@ -62,21 +65,22 @@ func (r *replay) workers(parts []part, threads int) []worker {
 		load[i] += p.entries
 		w := &workers[i]
 		share := &share{site: r.state.site(p.site), entries: make([]entered, 0, p.entries), reads: make([]read, 0, p.reads)}
+		share.site.outcomes = make([]outcome, 0, p.counts)
 		w.shares, w.shareOf[p.site] = append(w.shares, share), share
 	}
 	return workers
 }
 
-// prepare gives the worker's sites their facts, every example its place, and
-// folds what depends on one position alone.
+// prepare gives the worker's sites their facts, every example its number,
+// and folds what depends on one position alone.
 func (w *worker) prepare(r *replay) {
-	place := int32(0)
+	example := int32(0)
 	for i := range r.facts {
 		f := &r.facts[i]
 		g := given{int32(i), -1}
 		if r.gives(f) {
-			g.place = place
-			place++
+			g.example = example
+			example++
 		}
 		if share := w.shareOf[f.Site]; share != nil {
 			share.give(r, g)

@@ -1,13 +1,18 @@
 package features
 
+import "cmp"
+
 // An effect is what an entry changed at its position, as far as the keys above
 // the position count it.
 type effect struct {
-	item, zone uint32
-	from, to   uint32 // the outcomes of the site that it brought
-	standing          // what changed of it
-	first      bool   // of its position
+	outcome  uint32 // the first of those it brought, 0 when it brought none
+	standing        // what changed of it
+	first    bool   // of its position
 }
+
+// A home is what lies above a position: its SKU at the site, and its zone, by
+// their numbers there.
+type home struct{ item, zone uint32 }
 
 // A standing is what a position adds to the counts of its site, 0 or 1 each,
 // or a change of that.
@@ -26,26 +31,64 @@ func (p *position) standing() (s standing) {
 	return s
 }
 
-// An outcome is a count that tells something about every key above it.
+// An outcome is what a count tells to every key above its position.
 type outcome struct {
-	count
-	n int32 // -1 where the count no longer stands
+	day      int32
+	user     uint32 // who moved stock there last before it
+	size     int32  // ln(1+|variance in units|), in thousandths
+	variance int8   // its sign
+	negative bool   // the book was below zero
+	n        int8   // 1, or -1 where the count no longer stands
+	last     bool   // that the same entry brought
+}
+
+// tell adds what counts say to the site's outcomes.
+func (s *site) tell(counts []count, n int8) {
+	for i := range counts {
+		c := &counts[i]
+		o := outcome{day: dayOf(c.at), user: c.user, negative: c.book < 0, n: n}
+		if variance := c.variance(); variance != 0 {
+			o.size, o.variance = logSize(variance), int8(cmp.Compare(variance, 0))
+		}
+		s.outcomes = append(s.outcomes, o)
+	}
+}
+
+// sums returns what an outcome adds to a tally.
+func (o *outcome) sums() (s sums) {
+	n := int32(o.n)
+	s.add(mCounts, n)
+	if o.negative {
+		s.add(mNegative, n)
+	}
+	if o.variance != 0 {
+		s.add(mErrors, n)
+		s.add(mLogSize, n*o.size)
+	}
+	if o.variance > 0 {
+		s.add(mOver, n)
+	}
+	return s
 }
 
 // enter adds an entry to its position. It touches nothing above the position
 // but the list of outcomes.
 func (s *site) enter(p *position, e *entry) effect {
-	was, x := p.standing(), effect{item: p.item, zone: p.zone, from: uint32(len(s.outcomes)), first: len(p.log) == 0}
+	was, x := p.standing(), effect{first: len(p.log) == 0}
+	told := len(s.outcomes)
 	s.log(p, e)
+	if n := len(s.outcomes); n > told {
+		x.outcome = uint32(told) + 1
+		s.outcomes[n-1].last = true
+	}
 	now := p.standing()
 	x.standing = standing{now.negative - was.negative, now.received - was.received, now.counted - was.counted}
-	x.to = uint32(len(s.outcomes))
 	return x
 }
 
 // spread adds what a fact and its effect say to every key above the position.
-func (s *site) spread(f *Fact, x *effect) {
-	day, it, z := dayOf(f.At), s.items.at(x.item), &s.zones[x.zone]
+func (s *site) spread(f *Fact, at home, x *effect) {
+	day, it, z := dayOf(f.At), s.items.at(at.item), &s.zones[at.zone]
 	switch {
 	case f.Kind.moves():
 		s.tally.on(day).add(mMoves, 1)
@@ -61,8 +104,8 @@ func (s *site) spread(f *Fact, x *effect) {
 	if x.first {
 		it.positions++
 	}
-	for i := x.from; i < x.to; i++ {
-		s.creditCount(&s.outcomes[i], it, z)
+	if x.outcome != 0 {
+		s.creditCounts(s.outcomes[x.outcome-1:], it, z)
 	}
 	s.received += int32(x.received)
 	s.counted += int32(x.counted)
@@ -80,33 +123,22 @@ func (s *site) note(day int32, it *item, z *zone, m measure) {
 	it.tally.on(day).add(m, 1)
 }
 
-// creditCount credits a count to every key that it tells something about.
-func (s *site) creditCount(o *outcome, it *item, z *zone) {
-	day, credit := dayOf(o.at), o.sums(o.n)
-	s.tally.on(day).addAll(&credit)
-	z.tally.on(day).addAll(&credit)
-	it.tally.on(day).addAll(&credit)
-	if o.user != 0 {
-		s.userOf(o.user).on(day).addAll(&credit)
+// creditCounts credits the first outcomes of a list, those that one entry
+// brought, to every key that they tell something about.
+func (s *site) creditCounts(outcomes []outcome, it *item, z *zone) {
+	for i := range outcomes {
+		o := &outcomes[i]
+		credit := o.sums()
+		s.tally.on(o.day).addAll(&credit)
+		z.tally.on(o.day).addAll(&credit)
+		it.tally.on(o.day).addAll(&credit)
+		if o.user != 0 {
+			s.userOf(o.user).on(o.day).addAll(&credit)
+		}
+		s.credit(scopeSKU, it.sku, o.day, &credit)
+		s.credit(scopeAll, 0, o.day, &credit)
+		if o.last {
+			return
+		}
 	}
-	s.credit(scopeSKU, it.sku, day, &credit)
-	s.credit(scopeAll, 0, day, &credit)
-}
-
-// sums returns n times what a count adds to a tally.
-func (c *count) sums(n int32) (s sums) {
-	s.add(mCounts, n)
-	if c.book < 0 {
-		s.add(mNegative, n)
-	}
-	variance := c.variance()
-	if variance == 0 {
-		return s
-	}
-	s.add(mErrors, n)
-	s.add(mLogSize, n*logSize(variance))
-	if variance > 0 {
-		s.add(mOver, n)
-	}
-	return s
 }

@@ -1,5 +1,7 @@
 package features
 
+import "slices"
+
 // A position's log, book and outcomes depend on nothing but its own entries.
 // So a replay folds one position after the other, each from its first entry to
 // its last, while what it is made of is at hand; what the entries change above
@@ -9,7 +11,7 @@ package features
 type visit struct {
 	fact  int32
 	n     uint32 // of the entry or the read in its share
-	other bool
+	other bool   // it is the second entry of its fact
 }
 
 // visits are sorted by position, those of one position in their order.
@@ -21,39 +23,43 @@ type visits struct {
 // of returns the visits of a position.
 func (v *visits) of(position uint32) []visit { return v.list[v.ends[position]:v.ends[position+1]] }
 
-// visitsOf sorts n entries or reads by their position.
-func visitsOf(n int, at func(int) *entered, positions uint32) visits {
-	ends := make([]uint32, positions+1)
+// sort sorts n entries or reads by their position.
+func (v *visits) sort(n int, at func(int) place, positions uint32) {
+	v.list = slices.Grow(v.list[:0], n)[:n]
+	v.ends = slices.Grow(v.ends[:0], int(positions)+1)[:positions+1]
+	clear(v.ends)
 	for i := range n {
-		ends[at(i).position]++
+		v.ends[at(i).position]++
 	}
 	sum := uint32(0)
-	for i, n := range ends {
-		ends[i], sum = sum, sum+n
+	for i, n := range v.ends {
+		v.ends[i], sum = sum, sum+n
 	}
-	list := make([]visit, n)
+	last := int32(-1)
 	for i := range n {
-		e := at(i)
-		end := &ends[e.position]
-		list[*end] = visit{e.fact, uint32(i), e.other}
+		at := at(i)
+		end := &v.ends[at.position]
+		v.list[*end] = visit{at.fact, uint32(i), at.fact == last}
 		*end++
+		last = at.fact
 	}
-	return visits{list, ends}
 }
 
 // ledgers folds the positions of a share.
 func (w *worker) ledgers(r *replay, share *share) {
 	site := share.site
 	n := site.positions.len()
-	entries := visitsOf(len(share.entries), func(i int) *entered { return &share.entries[i] }, n)
-	reads := visitsOf(len(share.reads), func(i int) *entered { return &share.reads[i].entered }, n)
+	w.entries.sort(len(share.entries), func(i int) place { return share.entries[i].place }, n)
+	w.reads.sort(len(share.reads), func(i int) place { return share.reads[i].place }, n)
+	share.homes = make([]home, n)
 	var logs slab[record]
 	var outcomes slab[count]
 	for i := range n {
-		w.warmer.facts(r.facts, &entries, i)
-		p, own := site.positions.at(i), entries.of(i)
+		w.warmer.facts(r.facts, &w.entries, i)
+		p, own := site.positions.at(i), w.entries.of(i)
 		p.expect(r.facts, own, &logs, &outcomes)
-		w.ledger(r, share, p, own, reads.of(i))
+		w.ledger(r, share, p, own, w.reads.of(i))
+		share.homes[i] = p.home
 	}
 }
 
@@ -64,11 +70,11 @@ func (w *worker) ledger(r *replay, share *share, p *position, entries, reads []v
 		f := &r.facts[at.fact]
 		for len(reads) > 0 && r.facts[reads[0].fact].At <= f.Known {
 			counted, of := &r.facts[reads[0].fact], &share.reads[reads[0].n]
-			of.outlook = p.vector(counted.At, counted.Book, r.vector(int(of.place))[:numPosition])
+			of.outlook = p.vector(counted.At, counted.Book, r.vector(of.example)[:numPosition])
 			reads = reads[1:]
 		}
 		e := f.entry(at.other)
-		share.effects[at.n] = share.site.enter(p, &e)
+		share.entries[at.n].effect = share.site.enter(p, &e)
 	}
 }
 

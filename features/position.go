@@ -17,8 +17,7 @@ func (c *count) variance() int64 { return c.qty - c.book }
 // follows from it.
 type position struct {
 	sku, location uint32
-	item          uint32 // index of the site's SKU
-	zone          uint32 // index of the site's zone
+	home          home
 	log           records
 	counts        []count
 	ledger        ledger
@@ -114,13 +113,6 @@ func (s *site) log(p *position, e *entry) {
 		}
 	}
 	s.tell(p.counts[kept:], 1)
-}
-
-// tell adds counts to the site's outcomes.
-func (s *site) tell(counts []count, n int32) {
-	for i := range counts {
-		s.outcomes = append(s.outcomes, outcome{counts[i], n})
-	}
 }
 
 // follow brings what follows from the log forward by one entry.

@@ -9,31 +9,38 @@ import (
 type share struct {
 	site    *site
 	entries []entered  // in the order in which they became known
-	effects []effect   // of each entry
 	reads   []read     // in time order
+	homes   []home     // by number of the position
 	late    bool       // some fact became known after it happened
 	batch   []given    // facts whose positions are not found yet
 	days    []dayCount // of the tallies, by item
 	warmed  int64      // of what was read ahead, so that reading is not left out
 }
 
-// An entered is a fact at one of the positions it touches.
-type entered struct {
+// A place is a fact at a position, by its number plus one, or 0 where the fact
+// touches none.
+type place struct {
 	fact     int32
-	position uint32 // its number plus one, 0 where the fact touches none
-	other    bool   // stock moves on to here
+	position uint32
 }
 
-// A read is a fact that may give rise to an example, and the example's place.
+// An entered is a fact at one of the positions it touches, and what it changed
+// there. Where it touches two, the one that stock moves on to comes second.
+type entered struct {
+	place
+	effect effect
+}
+
+// A read is a fact that may give rise to an example, and the example's number.
 type read struct {
-	entered
-	place   int32
+	place
+	example int32
 	outlook outlook // of the position
 }
 
-// A given is a fact that is given to a share, with the place of the example
+// A given is a fact that is given to a share, with the number of the example
 // that it may give rise to, or -1.
-type given struct{ fact, place int32 }
+type given struct{ fact, example int32 }
 
 // give takes a fact of the site in. What touches a position is found for a
 // batch of facts at a time, which ends where an instant does.
@@ -58,16 +65,16 @@ func (share *share) find(r *replay) {
 			last = f.At
 		}
 		t := share.site.touch(r.state.coder, f)
-		at := entered{fact: g.fact, position: t.place}
-		share.entries = append(share.entries, at)
+		share.entries = append(share.entries, entered{place: place{g.fact, t.place}})
 		if t.other != 0 {
-			share.entries = append(share.entries, entered{fact: g.fact, position: t.other, other: true})
+			share.entries = append(share.entries, entered{place: place{g.fact, t.other}})
 		}
-		if g.place >= 0 {
+		if g.example >= 0 {
+			at := place{g.fact, t.place}
 			if f.Kind != kindCount {
 				at.position = 0 // a load's line is read, no position
 			}
-			share.reads = append(share.reads, read{entered: at, place: g.place})
+			share.reads = append(share.reads, read{place: at, example: g.example})
 		}
 		switch f.Kind {
 		case kindCount, kindPickException, kindAdjustment:
@@ -108,7 +115,6 @@ func (share *share) prepare(r *replay) {
 	if share.late {
 		slices.SortStableFunc(share.entries, func(a, b entered) int { return cmp.Compare(r.facts[a.fact].Known, r.facts[b.fact].Known) })
 	}
-	share.effects = make([]effect, len(share.entries))
 }
 
 // A dayCount counts different days that come in order.

@@ -40,7 +40,7 @@ func (s *State) Position(p warehouse.Position, schema *Schema) (vector []float32
 		home, pos, missing = stranger(s.coder, home, sku, zone, missing)
 	}
 	s.positionVector(home, pos, s.front, none, vector[:numPosition])
-	s.coder.writeAttrs(schema, home.items.at(pos.item).attrs.value, vector)
+	s.coder.writeAttrs(schema, home.items.at(pos.home.item).attrs.value, vector)
 	return vector, missing
 }
 
@@ -54,13 +54,13 @@ func stranger(c *Coder, home *site, sku, zone uint32, missing []string) (*site, 
 	}
 	shadow := *home
 	if i, ok := home.itemOf[sku]; ok && sku != 0 {
-		p.item = i
+		p.home.item = i
 	} else {
 		missing = append(missing, MissingSKU)
 		shadow.items = guest.items
 	}
 	if i, ok := home.zoneOf[zone]; ok {
-		p.zone = i
+		p.home.zone = i
 	} else {
 		shadow.zones = guest.zones
 	}
@@ -103,7 +103,7 @@ func (s *State) Positions(site warehouse.Site, schema *Schema) iter.Seq[*Positio
 
 func (s *State) read(home *site, p *position, schema *Schema, r *PositionRead) {
 	s.positionVector(home, p, s.front, none, r.Vector[:numPosition])
-	it := home.items.at(p.item)
+	it := home.items.at(p.home.item)
 	s.coder.writeAttrs(schema, it.attrs.value, r.Vector)
 	r.Position = s.coder.position(home.id, p.sku, p.location)
 	r.Zone = s.coder.zones.text[s.coder.zoneOf[p.location]]

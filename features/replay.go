@@ -65,7 +65,7 @@ type replay struct {
 	facts    []Fact
 	schema   *Schema
 	fronts   []int64   // up to which sites are folded side by side
-	examples []Example // a place for each fact that may give rise to one
+	examples []Example // one for each fact that may give rise to one
 	vectors  []float32 // of the examples
 }
 
@@ -84,6 +84,8 @@ func (r *replay) gives(f *Fact) bool {
 type worker struct {
 	shares  []*share
 	shareOf []*share // by site, nil where another worker has it
+	entries visits   // of the share whose positions are folded
+	reads   visits   // …
 	warmer  warmer
 	pending []pendingLine
 	unsure  []unsureCount
@@ -144,7 +146,7 @@ func (w *worker) instant(r *replay, share *share, at int64) {
 		if f := &r.facts[reads[i].fact]; f.Kind == kindCount {
 			w.count(r, share, &reads[i])
 		} else {
-			w.line(r, share.site, reads, f, int(reads[i].place))
+			w.line(r, share.site, reads, f, reads[i].example)
 		}
 	}
 	for len(share.entries) > 0 && r.facts[share.entries[0].fact].Known == at {
@@ -152,34 +154,31 @@ func (w *worker) instant(r *replay, share *share, at int64) {
 	}
 }
 
-// take folds the next fact into its site.
+// take folds the next fact, and what it changed at its positions, into its
+// site.
 func (w *worker) take(r *replay, share *share, at int64) {
-	first := share.entries[0]
-	n := 1
-	if len(share.entries) > 1 && share.entries[1].fact == first.fact {
-		n = 2
+	f, site := &r.facts[share.entries[0].fact], share.site
+	for n := share.entries[0].fact; len(share.entries) > 0 && share.entries[0].fact == n; share.entries = share.entries[1:] {
+		if x := &share.entries[0]; x.position != 0 {
+			site.spread(f, share.homes[x.position-1], &x.effect)
+		}
 	}
-	effects := share.effects[:n]
-	if first.position == 0 {
-		effects = nil
-	}
-	share.site.take(r.state.coder, &r.facts[first.fact], effects, at+1)
-	share.entries, share.effects = share.entries[n:], share.effects[n:]
+	site.take(r.state.coder, f, at+1)
 }
 
-func (r *replay) vector(place int) []float32 {
-	n := r.schema.Width()
-	return r.vectors[place*n : (place+1)*n : (place+1)*n]
+func (r *replay) vector(example int32) []float32 {
+	n, i := r.schema.Width(), int(example)
+	return r.vectors[i*n : (i+1)*n : (i+1)*n]
 }
 
 func (w *worker) count(r *replay, share *share, at *read) {
 	s, site, f := r.state, share.site, &r.facts[at.fact]
-	v := r.vector(int(at.place))
+	v := r.vector(at.example)
 	s.surroundings(site, &at.outlook, f.At, v[:numPosition])
-	it := site.items.at(at.outlook.item)
+	it := site.items.at(at.outlook.home.item)
 	s.coder.writeAttrs(r.schema, it.attrs.value, v)
 	book := at.outlook.book
-	e := &r.examples[at.place]
+	e := &r.examples[at.example]
 	*e = Example{
 		Position: s.coder.position(f.Site, f.SKU, f.Place), Stage: AtCount, At: time.UnixMicro(f.At).UTC(), Vector: v,
 		Cost: costOf(it), Book: warehouse.Qty(book), Variance: warehouse.Qty(f.Qty - book),
@@ -198,7 +197,7 @@ func costOf(it *item) warehouse.Cost {
 }
 
 // line reads the example of a first notice or a first receipt.
-func (w *worker) line(r *replay, site *site, instant []read, f *Fact, place int) {
+func (w *worker) line(r *replay, site *site, instant []read, f *Fact, example int32) {
 	s := r.state
 	l := site.line(f)
 	q := lineQuery{site: f.Site, notice: notice{
@@ -220,10 +219,10 @@ func (w *worker) line(r *replay, site *site, instant []read, f *Fact, place int)
 	}
 	l.read[stage] = true
 	q.lines, q.loadValue = r.composition(site, f.Load, instant)
-	v := r.vector(place)
+	v := r.vector(example)
 	s.lineVector(&q, f.At, v[:numLine])
 	s.coder.writeAttrs(r.schema, q.notice.attrs, v)
-	e := &r.examples[place]
+	e := &r.examples[example]
 	*e = Example{
 		Position: s.coder.position(f.Site, f.SKU, 0), Load: warehouse.Load(s.coder.loads.text[f.Load]), Line: warehouse.Line(s.coder.lines.text[f.Line]),
 		Supplier: warehouse.Supplier(s.coder.suppliers.text[q.notice.supplier]),

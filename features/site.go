@@ -124,8 +124,8 @@ func (s *site) position(c *Coder, sku, location uint32) slot {
 	at, ok := s.index.find(sku, location)
 	if !ok {
 		p, i := s.positions.add()
-		*p = position{sku: sku, location: location, item: s.item(sku), zone: s.zone(c.zoneOf[location])}
-		at = slot{sku, location, i + 1, p.item}
+		*p = position{sku: sku, location: location, home: home{s.item(sku), s.zone(c.zoneOf[location])}}
+		at = slot{sku, location, i + 1, p.home.item}
 		s.index.add(at)
 	}
 	return at

@@ -134,10 +134,10 @@ func (s *State) positionVector(site *site, p *position, asOf, book int64, v []fl
 // An outlook is what a position adds to the features that tell of its
 // surroundings.
 type outlook struct {
-	book            int64
-	errors, trials  float64 // of its counts, by age
-	sku, item, zone uint32
-	user            uint32 // who moved stock here last
+	book           int64
+	errors, trials float64 // of its counts, by age
+	home           home
+	user           uint32 // who moved stock here last
 	standing
 }
 
@@ -164,7 +164,7 @@ func (p *position) vector(asOf, book int64, v []float32) outlook {
 	if p.ledger.hasCount {
 		v[pBookChange] = units(book - p.ledger.lastCount)
 	}
-	o := outlook{book: book, sku: p.sku, item: p.item, zone: p.zone, user: p.ledger.lastUser, standing: p.standing()}
+	o := outlook{book: book, home: p.home, user: p.ledger.lastUser, standing: p.standing()}
 	o.errors, o.trials = history(p, asOf, v)
 	oddities(p, book, v)
 	return o

@@ -23,7 +23,8 @@ func (s *State) surroundings(site *site, o *outlook, asOf int64, v []float32) {
 	}
 	s.network.read(scopeAll, 0, today, &sum)
 	all := errors(h180, baseRate, baseWeight)
-	s.network.read(scopeSKU, o.sku, today, &sum)
+	it := site.items.at(o.home.item)
+	s.network.read(scopeSKU, it.sku, today, &sum)
 	sku := errors(h365, all, skuWeight)
 	v[pSKURate] = float32(sku)
 
@@ -42,7 +43,7 @@ func (s *State) surroundings(site *site, o *outlook, asOf int64, v []float32) {
 	v[pSiteSize] = float32(ratio(sum.decayed(h365, mLogSize)/1000, sum.decayed(h365, mErrors)))
 	v[pRate30] = float32(shrunk(o.errors, o.trials, float64(v[pPrior30]), posWeight))
 	v[pRate60] = float32(shrunk(o.errors, o.trials, float64(v[pPrior60]), posWeight))
-	site.items.at(o.item).properties(v)
+	it.properties(v)
 	s.neighbours(site, o, today, v, local, prior)
 }
 
@@ -50,7 +51,7 @@ func (s *State) surroundings(site *site, o *outlook, asOf int64, v []float32) {
 // who worked here last.
 func (s *State) neighbours(site *site, o *outlook, today int32, v []float32, local, prior float64) {
 	own := int32(o.negative)
-	it, z := site.items.at(o.item), &site.zones[o.zone]
+	it, z := site.items.at(o.home.item), &site.zones[o.home.zone]
 	v[pSiteNegatives], v[pZoneNegatives] = float32(site.negatives-own), float32(z.negatives-own)
 	v[pItemNegatives], v[pItemPositions] = float32(it.negatives-own), float32(it.positions)
 	v[pSiteReceived] = float32(site.received-int32(o.received)) / float32(max(1, site.counted))

@@ -44,16 +44,20 @@ func (w *warmer) surroundings(r *replay, share *share, n int) {
 	var noted, counted [block]*item
 	notes, counts := noted[:0], counted[:0]
 	for i := range share.entries[:n] {
-		f, x := &r.facts[share.entries[i].fact], &share.effects[i]
-		switch f.Kind {
+		x := &share.entries[i]
+		if x.position == 0 {
+			continue
+		}
+		it := site.items.at(share.homes[x.position-1].item)
+		switch r.facts[x.fact].Kind {
 		case kindCount:
-			counts = append(counts, site.items.at(x.item))
+			counts = append(counts, it)
 			fallthrough
 		case kindPickException, kindAdjustment:
-			notes = append(notes, site.items.at(x.item))
+			notes = append(notes, it)
 		default:
-			if x.negative != 0 || x.first {
-				w.sum += int64(site.items.at(x.item).negatives)
+			if x.effect.negative != 0 || x.effect.first {
+				w.sum += int64(it.negatives)
 			}
 		}
 	}
