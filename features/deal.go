@@ -90,6 +90,7 @@ func (w *worker) prepare(r *replay) {
 		share.prepare(r)
 		w.ledgers(r, share)
 	}
+	w.entries, w.reads = visits{}, visits{}
 }
 
 // expectDays gives the tallies of the SKUs room for the days with counts.

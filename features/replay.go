@@ -113,7 +113,7 @@ type unsureCount struct {
 
 // pendingLine is an example whose outcome is read at the end.
 type pendingLine struct {
-	example *Example
+	inbound *Inbound
 	line    *line
 }
 
@@ -224,14 +224,16 @@ func (w *worker) line(r *replay, site *site, instant []read, f *Fact, example in
 	s.coder.writeAttrs(r.schema, q.notice.attrs, v)
 	e := &r.examples[example]
 	*e = Example{
-		Position: s.coder.position(f.Site, f.SKU, 0), Load: warehouse.Load(s.coder.loads.text[f.Load]), Line: warehouse.Line(s.coder.lines.text[f.Line]),
-		Supplier: warehouse.Supplier(s.coder.suppliers.text[q.notice.supplier]),
-		Stage:    stage, At: time.UnixMicro(f.At).UTC(), Vector: v,
+		Position: s.coder.position(f.Site, f.SKU, 0), Stage: stage, At: time.UnixMicro(f.At).UTC(), Vector: v,
+		Inbound: &Inbound{
+			Load: warehouse.Load(s.coder.loads.text[f.Load]), Line: warehouse.Line(s.coder.lines.text[f.Line]),
+			Supplier: warehouse.Supplier(s.coder.suppliers.text[q.notice.supplier]),
+		},
 	}
 	if q.notice.cost != none {
 		e.Cost = warehouse.Cost{Micros: q.notice.cost, Currency: warehouse.NoCurrency}
 	}
-	w.pending = append(w.pending, pendingLine{e, l})
+	w.pending = append(w.pending, pendingLine{e.Inbound, l})
 }
 
 // composition returns the number of lines and the value of a load as
@@ -265,10 +267,10 @@ func (r *replay) outcomes(workers []worker) []Example {
 			o, _ := p.line.judge(r.state.front)
 			late, settled := p.line.known(&o)
 			if o.late != unknown {
-				p.example.Late, p.example.LateKnown = o.late == yes, time.UnixMicro(late).UTC()
+				p.inbound.Late, p.inbound.LateKnown = o.late == yes, time.UnixMicro(late).UTC()
 			}
 			if o.settled {
-				p.example.Short, p.example.Settled = warehouse.Qty(o.short), time.UnixMicro(settled).UTC()
+				p.inbound.Short, p.inbound.Settled = warehouse.Qty(o.short), time.UnixMicro(settled).UTC()
 			}
 		}
 		for _, u := range workers[w].unsure {
