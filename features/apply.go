@@ -24,7 +24,7 @@ func (s *site) take(c *Coder, f *Fact, before int64) {
 	if f.Place == 0 {
 		s.item(f.SKU) // it is here, whatever its book
 	}
-	if f.Cost != none || f.Pack != 0 || f.Attrs != 0 {
+	if f.Tells {
 		s.items.at(s.item(f.SKU)).describe(f)
 	}
 	switch f.Kind {

@@ -14,27 +14,31 @@ const none = math.MinInt64
 // A Fact is an event with its names replaced by dense numbers, so that the
 // fold compares and indexes integers. Number 0 is the empty name. A Fact is
 // only meaningful together with the [Coder] that made it.
+//
+// What every kind needs comes first, in 64 bytes.
 type Fact struct {
-	At         int64 // microseconds since 1970, UTC
-	Known      int64 // from when on it may be used, At or later; At unless the source says more
-	Qty        int64 // thousandths, none when unknown; of a move, what it adds at Place
-	Book       int64
-	Expected   int64
+	At       int64 // microseconds since 1970, UTC
+	Known    int64 // from when on it may be used, At or later; At unless the source says more
+	Qty      int64 // thousandths, none when unknown; of a move, what it adds at Place
+	Book     int64
+	Expected int64
+	Site     uint32
+	SKU      uint32
+	Place    uint32 // the location it touches, 0 for none; main where the site tracks none
+	Other    uint32 // the location that stock moves on to, 0 for none
+	User     uint32
+	Offset   int16 // minutes east of UTC at the sender
+	Kind     kind
+	Tells    bool // of the SKU itself: cost, pack or attributes
+
 	ExpectedAt int64 // 0 when unknown
 	Cost       int64 // millionths of a major unit, none when unknown
 	Pack       int64 // thousandths of a base unit in one unit of measure, 0 when unknown
-	Site       uint32
-	SKU        uint32
-	Place      uint32 // the location it touches, 0 for none; main where the site tracks none
-	Other      uint32 // the location that stock moves on to, 0 for none
-	User       uint32
 	Supplier   uint32
 	Carrier    uint32
 	Load       uint32
 	Line       uint32
 	Attrs      uint32 // index of the attribute set, 0 when there are none
-	Offset     int16  // minutes east of UTC at the sender
-	Kind       kind
 }
 
 // kind is a [warehouse.Type] as the fold needs it: adjustments are told apart
@@ -153,6 +157,7 @@ func (c *Coder) Encode(e *warehouse.Event) Fact {
 		f.Pack = int64(e.Pack.Qty)
 	}
 	f.Attrs = c.attrSet(e.Attrs)
+	f.Tells = f.Cost != none || f.Pack != 0 || f.Attrs != 0
 	return f
 }
 

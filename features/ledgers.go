@@ -51,7 +51,7 @@ func (w *worker) ledgers(r *replay, share *share) {
 	n := site.positions.len()
 	w.entries.sort(len(share.entries), func(i int) place { return share.entries[i].place }, n)
 	w.reads.sort(len(share.reads), func(i int) place { return share.reads[i].place }, n)
-	share.homes = make([]home, n)
+	share.homes = make([]home, n+1)
 	var logs slab[record]
 	var outcomes slab[count]
 	for i := range n {
@@ -59,7 +59,7 @@ func (w *worker) ledgers(r *replay, share *share) {
 		p, own := site.positions.at(i), w.entries.of(i)
 		p.expect(r.facts, own, &logs, &outcomes)
 		w.ledger(r, share, p, own, w.reads.of(i))
-		share.homes[i] = p.home
+		share.homes[i+1] = p.home
 	}
 }
 

@@ -94,13 +94,13 @@ func (l *ledger) move(e *entry) {
 // the counts after it back and put others in their place.
 func (s *site) log(p *position, e *entry) {
 	n := len(p.log)
-	s.words = e.write(s.words[:0])
-	p.log = append(roomFor(len(s.words), p.log), s.words...)
+	p.log = e.write(roomFor(int(e.words()), p.log))
 	kept := len(p.counts)
 	if n == 0 || p.log[n-1].at <= e.at {
 		p.follow(e)
 	} else {
 		i := sort.Search(n, func(i int) bool { return p.log[i].at > e.at })
+		s.words = append(s.words[:0], p.log[n:]...)
 		copy(p.log[i+len(s.words):], p.log[i:n])
 		copy(p.log[i:], s.words)
 		kept = sort.Search(kept, func(i int) bool { return p.counts[i].at > e.at })

@@ -10,7 +10,7 @@ type share struct {
 	site    *site
 	entries []entered  // in the order in which they became known
 	reads   []read     // in time order
-	homes   []home     // by number of the position
+	homes   []home     // by number of the position plus one
 	late    bool       // some fact became known after it happened
 	batch   []given    // facts whose positions are not found yet
 	days    []dayCount // of the tallies, by item

@@ -160,7 +160,7 @@ func (w *worker) take(r *replay, share *share, at int64) {
 	f, site := &r.facts[share.entries[0].fact], share.site
 	for n := share.entries[0].fact; len(share.entries) > 0 && share.entries[0].fact == n; share.entries = share.entries[1:] {
 		if x := &share.entries[0]; x.position != 0 {
-			site.spread(f, share.homes[x.position-1], &x.effect)
+			site.spread(f, share.homes[x.position], &x.effect)
 		}
 	}
 	site.take(r.state.coder, f, at+1)
@@ -279,6 +279,9 @@ func (r *replay) outcomes(workers []worker) []Example {
 				u.example.Book, u.example.Variance = warehouse.Qty(p.counts[c].book), warehouse.Qty(p.counts[c].variance())
 			}
 		}
+	}
+	if r.schema != nil && r.schema.Subject == PositionSubject {
+		return r.examples // every count gave one
 	}
 	return slices.DeleteFunc(r.examples, func(e Example) bool { return e.Vector == nil })
 }

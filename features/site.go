@@ -7,7 +7,7 @@ type site struct {
 	tally     *tally
 	positions pages[position]
 	index     index
-	words     []record    // of the entry being logged
+	words     []record    // of a late entry being logged
 	outcomes  []outcome   // that entries brought and the site has not taken yet
 	items     pages[item] // SKUs of this site
 	itemOf    map[uint32]uint32

@@ -43,12 +43,17 @@ func (w *warmer) surroundings(r *replay, share *share, n int) {
 	s, site := r.state, share.site
 	var noted, counted [block]*item
 	notes, counts := noted[:0], counted[:0]
-	for i := range share.entries[:n] {
-		x := &share.entries[i]
+	next := share.entries[:n]
+	for i := range next {
+		// Without a branch, which would wait for what it hangs on.
+		w.sum += r.facts[next[i].fact].At + int64(share.homes[next[i].position].item)
+	}
+	for i := range next {
+		x := &next[i]
 		if x.position == 0 {
 			continue
 		}
-		it := site.items.at(share.homes[x.position-1].item)
+		it := site.items.at(share.homes[x.position].item)
 		switch r.facts[x.fact].Kind {
 		case kindCount:
 			counts = append(counts, it)
