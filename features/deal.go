@@ -4,17 +4,10 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"sync"
 )
 
-// deal deals the sites out so that the workers have about as much to do, and
-// reads ahead what is true of all sites.
+// deal deals the sites out so that the workers have about as much to do.
 func (r *replay) deal(threads int) []worker {
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		r.fronts = fronts(r.facts)
-		r.expectDays()
-	})
 	var parts []part // by site
 	examples := 0
 	for i := range r.facts {
@@ -37,9 +30,7 @@ func (r *replay) deal(threads int) []worker {
 		r.examples = make([]Example, examples)
 		r.vectors = make([]float32, examples*r.schema.Width())
 	}
-	workers := r.workers(parts, threads)
-	wg.Wait()
-	return workers
+	return r.workers(parts, threads)
 }
 
 // A part is how much of the work is a site's.
