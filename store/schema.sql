@@ -532,7 +532,7 @@ create table model (
     constraint model_promoted CHECK (((state = 'candidate'::text) = (promoted_at IS NULL))),
     constraint model_schema_hash_check CHECK ((schema_hash <> ''::text)),
     constraint model_state CHECK ((state = ANY (ARRAY['candidate'::text, 'champion'::text, 'retired'::text]))),
-    constraint model_target CHECK (((((((subject = 'position'::text) AND (outcome = 'variance'::text)) OR ((subject = 'position'::text) AND (outcome = 'size'::text))) OR ((subject = 'load'::text) AND (outcome = 'discrepancy'::text))) OR ((subject = 'load'::text) AND (outcome = 'late'::text))) OR ((subject = 'ticket'::text) AND (outcome = 'label'::text)))),
+    constraint model_target CHECK (((((((subject = 'position'::text) AND (outcome = 'variance'::text)) OR ((subject = 'position'::text) AND (outcome = 'size'::text))) OR ((subject = 'load'::text) AND (outcome = 'discrepancy'::text))) OR ((subject = 'load'::text) AND (outcome = 'late'::text))) OR ((subject = 'ticket'::text) AND (outcome ~ '^label(/[a-z0-9._-]+)?$'::text)))),
     constraint model_window CHECK ((data_from <= data_until)),
 );
 CREATE UNIQUE INDEX model_champion ON public.model USING btree (subject, outcome) WHERE (state = 'champion'::text);
