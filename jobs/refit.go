@@ -125,7 +125,11 @@ func ticketModel(ctx context.Context, db *store.DB) (*triage.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return triage.ReadModel(bytes.NewReader(artifact))
+	champion, err := triage.ReadModel(bytes.NewReader(artifact))
+	if errors.Is(err, triage.ErrOldModel) {
+		return triage.DefaultModel(), nil // the service uses it too until a newer one is approved
+	}
+	return champion, err
 }
 
 // propose registers a model and makes the step that puts it in force.
