@@ -51,12 +51,12 @@ var numerals = numbered(
 
 // tens are the numerals that another may follow: "thirty two".
 var tens = map[string]int{
-	"twenty": 20, "zwanzig": 20, "veinte": 20, "twintig": 20, "dwadziescia": 20, "vingt": 20, "thirty": 30, "forty": 40, "fourty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+	"twenty": 20, "zwanzig": 20, "veinte": 20, "twintig": 20, "dwadziescia": 20, "vingt": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 	"dreissig": 30, "vierzig": 40, "funfzig": 50, "sechzig": 60, "siebzig": 70, "achtzig": 80, "neunzig": 90,
 	"treinta": 30, "cuarenta": 40, "cincuenta": 50, "sesenta": 60, "setenta": 70, "ochenta": 80, "noventa": 90,
 	"dertig": 30, "veertig": 40, "vijftig": 50, "zestig": 60, "zeventig": 70, "tachtig": 80, "negentig": 90,
 	"trzydziesci": 30, "czterdziesci": 40, "piecdziesiat": 50, "szescdziesiat": 60,
-	"trente": 30, "quarante": 40, "cinquante": 50, "soixante": 60,
+	"trente": 30, "quarante": 40, "cinquante": 50, "soixante": 60, //nolint:misspell // French
 }
 
 // hundreds are the numerals that multiply the one before them.
