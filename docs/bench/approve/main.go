@@ -24,22 +24,23 @@ import (
 func main() {
 	part := flag.String("part", "approve", "what to measure: approve")
 	rounds := flag.Int("rounds", 3, "rounds of approvals and pgbench")
+	load := flag.String("load", "1:1000,8:4000,32:6400", "clients and how many transactions they make in a turn")
 	table := flag.String("table", "", "print this file of results as tables")
 	flag.Parse()
-	if err := run(context.Background(), *part, *rounds, *table); err != nil {
+	if err := run(context.Background(), *part, *load, *rounds, *table); err != nil {
 		fmt.Fprintln(os.Stderr, "approve:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, part string, rounds int, table string) error {
+func run(ctx context.Context, part, load string, rounds int, table string) error {
 	if table != "" {
 		return printTables(os.Stdout, table)
 	}
 	return withServer(ctx, func(dsn string) error {
 		switch part {
 		case "approve":
-			return approvals(ctx, dsn, rounds)
+			return approvals(ctx, dsn, load, rounds)
 		default:
 			return fmt.Errorf("no part is called %q", part)
 		}
@@ -93,6 +94,8 @@ type result struct {
 	P50     float64 `json:"p50_ms,omitempty"`
 	P95     float64 `json:"p95_ms,omitempty"`
 	P99     float64 `json:"p99_ms,omitempty"`
+	Client  float64 `json:"client_ms,omitempty"` // processor time for each transaction
+	Server  float64 `json:"server_ms,omitempty"`
 	Rows    float64 `json:"rows,omitempty"` // written by each transaction
 }
 

@@ -15,16 +15,14 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
+	"tallyman/docs/bench/cpu"
 	"tallyman/guardrails"
 	"tallyman/store"
 )
 
-// load is how many clients give how many approvals in one turn.
-var load = []struct{ clients, count int }{{1, 1000}, {8, 4000}, {32, 6400}}
-
 // approvals measures approvals and the peer in turn, the first one changing from
 // round to round.
-func approvals(ctx context.Context, dsn string, rounds int) error {
+func approvals(ctx context.Context, dsn string, load string, rounds int) error {
 	ours, err := newDatabase(ctx, dsn, "approve", true)
 	if err != nil {
 		return err
@@ -39,13 +37,17 @@ func approvals(ctx context.Context, dsn string, rounds int) error {
 	}
 	defer func() { _ = w.close(ctx) }()
 	for round := range rounds {
-		for _, l := range load {
+		for l := range strings.SplitSeq(load, ",") {
+			var clients, count int
+			if _, err := fmt.Sscanf(l, "%d:%d", &clients, &count); err != nil {
+				return fmt.Errorf("load %q: %w", l, err)
+			}
 			turns := []func(context.Context, int, int) (*result, error){w.turn, peer.turn}
 			if round%2 == 1 {
 				slices.Reverse(turns)
 			}
 			for _, turn := range turns {
-				r, err := turn(ctx, l.clients, l.count)
+				r, err := turn(ctx, clients, count)
 				if err != nil {
 					return err
 				}
@@ -86,7 +88,7 @@ func (w *world) turn(ctx context.Context, clients, count int) (*result, error) {
 		return nil, err
 	}
 	var group errgroup.Group
-	begin := time.Now()
+	used, begin := cpu.Now(), time.Now()
 	for i := range all {
 		group.Go(func() error { return all[i].approve(ctx, w.db) })
 	}
@@ -94,6 +96,7 @@ func (w *world) turn(ctx context.Context, clients, count int) (*result, error) {
 		return nil, err
 	}
 	r := &result{Part: "approve", Program: "tallyman", Clients: clients, Count: count, Seconds: time.Since(begin).Seconds()}
+	r.used(cpu.Now().Sub(used))
 	after, err := w.rows(ctx)
 	if err != nil {
 		return nil, err
@@ -138,6 +141,10 @@ func (r *result) percentiles(took []time.Duration) {
 	r.P50, r.P95, r.P99 = at(50), at(95), at(99)
 }
 
+func (r *result) used(t cpu.Time) {
+	r.Client, r.Server = 1000*t.Client.Seconds()/float64(r.Count), 1000*t.Server.Seconds()/float64(r.Count)
+}
+
 // peer is pgbench.
 type peer struct{ program, host, database string }
 
@@ -178,6 +185,7 @@ func (p *peer) turn(ctx context.Context, clients, count int) (*result, error) {
 	cmd := exec.CommandContext(ctx, p.program, "--host", p.host, "--username", "tallyman", "--no-vacuum", "--protocol", "prepared",
 		"--client", strconv.Itoa(clients), "--jobs", strconv.Itoa(min(clients, 2)), "--transactions", strconv.Itoa(count/clients),
 		"--log", "--log-prefix", filepath.Join(dir, "log"), "--file", script, p.database)
+	used := cpu.Now()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("pgbench: %w\n%s", err, out)
@@ -187,6 +195,9 @@ func (p *peer) turn(ctx context.Context, clients, count int) (*result, error) {
 		return nil, err
 	}
 	r := &result{Part: "approve", Program: "pgbench", Clients: clients, Count: count, Seconds: float64(count) / tps, Rows: 7}
+	spent := cpu.Now().Sub(used)
+	spent.Client = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	r.used(spent)
 	took, err := readLogs(dir)
 	if err == nil {
 		r.percentiles(took)

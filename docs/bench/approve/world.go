@@ -14,7 +14,7 @@ import (
 
 const (
 	sites    = 8
-	shift    = 200 // steps that one person approves
+	shift    = 100 // steps that one person approves
 	proposer = 16  // proposals at a time
 )
 
