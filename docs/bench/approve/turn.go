@@ -36,6 +36,9 @@ func approvals(ctx context.Context, dsn string, load string, rounds int) error {
 		return err
 	}
 	defer func() { _ = w.close(ctx) }()
+	if _, err := w.turn(ctx, 32, 640); err != nil { // a service's connections have parsed their statements
+		return err
+	}
 	for round := range rounds {
 		for l := range strings.SplitSeq(load, ",") {
 			var clients, count int
