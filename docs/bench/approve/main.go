@@ -2,8 +2,10 @@
 // inserting as many rows, and the commands that read what many such
 // transactions left behind. Every figure is one line of JSON.
 //
-//	approve -part approve    approvals and pgbench, taking turns
-//	approve -table FILE      the lines of FILE as tables in Markdown
+//	approve -part approve                   approvals and pgbench, taking turns
+//	approve -part audit                     approvals with and without an audit entry
+//	approve -part commands -tallyman FILE   audit verify, audit export, policy simulate
+//	approve -table FILE                     the lines of FILE as tables in Markdown
 package main
 
 import (
@@ -21,29 +23,43 @@ import (
 	"tallyman/store"
 )
 
+type settings struct {
+	part, load, tallyman string
+	rounds, steps        int
+}
+
 func main() {
-	part := flag.String("part", "approve", "what to measure: approve")
-	rounds := flag.Int("rounds", 3, "rounds of approvals and pgbench")
-	load := flag.String("load", "1:1000,8:4000,32:6400", "clients and how many transactions they make in a turn")
+	var s settings
+	flag.StringVar(&s.part, "part", "approve", "what to measure: approve, audit or commands")
+	flag.StringVar(&s.load, "load", "1:1000,8:4000,32:6400", "clients and how many transactions they make in a turn")
+	flag.StringVar(&s.tallyman, "tallyman", "bin/tallyman", "the program, for commands")
+	flag.IntVar(&s.rounds, "rounds", 3, "how often everything takes its turn")
+	flag.IntVar(&s.steps, "steps", 50_000, "recorded steps, for commands")
 	table := flag.String("table", "", "print this file of results as tables")
 	flag.Parse()
-	if err := run(context.Background(), *part, *load, *rounds, *table); err != nil {
+	var err error
+	if *table != "" {
+		err = printTables(os.Stdout, *table)
+	} else {
+		err = run(context.Background(), &s)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "approve:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, part, load string, rounds int, table string) error {
-	if table != "" {
-		return printTables(os.Stdout, table)
-	}
+func run(ctx context.Context, s *settings) error {
 	return withServer(ctx, func(dsn string) error {
-		switch part {
+		switch s.part {
 		case "approve":
-			return approvals(ctx, dsn, load, rounds)
-		default:
-			return fmt.Errorf("no part is called %q", part)
+			return approvals(ctx, dsn, s.load, s.rounds)
+		case "audit":
+			return overhead(ctx, dsn, s.rounds)
+		case "commands":
+			return commands(ctx, dsn, s)
 		}
+		return fmt.Errorf("no part is called %q", s.part)
 	})
 }
 
@@ -96,7 +112,12 @@ type result struct {
 	P99     float64 `json:"p99_ms,omitempty"`
 	Client  float64 `json:"client_ms,omitempty"` // processor time for each transaction
 	Server  float64 `json:"server_ms,omitempty"`
-	Rows    float64 `json:"rows,omitempty"` // written by each transaction
+	Rows    float64 `json:"rows,omitempty"`                // written by each transaction
+	Adds    float64 `json:"adds_percent,omitempty"`        // the audit entry, to the mean
+	Adds50  float64 `json:"adds_median_percent,omitempty"` // … to the median
+
+	ClientSeconds float64 `json:"client_s,omitempty"` // processor time of all
+	ServerSeconds float64 `json:"server_s,omitempty"`
 }
 
 func (r *result) rate() float64 { return float64(r.Count) / r.Seconds }

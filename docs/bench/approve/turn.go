@@ -75,7 +75,7 @@ func (w *world) turn(ctx context.Context, clients, count int) (*result, error) {
 	for i := range all {
 		c := &all[i]
 		var err error
-		if c.steps, err = w.propose(ctx, site(i), count/clients); err != nil {
+		if c.steps, err = w.propose(ctx, site(i), count/clients, 4_200); err != nil {
 			return nil, err
 		}
 		for range (len(c.steps) + shift - 1) / shift {

@@ -66,8 +66,8 @@ func (w *world) supervisor(ctx context.Context, at warehouse.Site) (store.By, er
 	return by, err
 }
 
-// propose makes n adjustments of as many positions at a site.
-func (w *world) propose(ctx context.Context, at warehouse.Site, n int) ([]store.Step, error) {
+// propose makes n adjustments of as many positions at a site, of a value each.
+func (w *world) propose(ctx context.Context, at warehouse.Site, n int, value int64) ([]store.Step, error) {
 	steps := make([]store.Step, n)
 	var group errgroup.Group
 	group.SetLimit(proposer)
@@ -82,7 +82,7 @@ func (w *world) propose(ctx context.Context, at warehouse.Site, n int) ([]store.
 					{Part: guardrails.Proposer, Ref: "model:1"},
 					{Part: guardrails.Counter, Ref: "u17"},
 				},
-				Facts:    guardrails.Facts{ValueMinor: 4_200, Currency: "EUR", VariancePPM: 20_000, Class: "B", Repeats: 1, ScorePPM: 310_000},
+				Facts:    guardrails.Facts{ValueMinor: value, Currency: "EUR", VariancePPM: 20_000, Class: "B", Repeats: 1, ScorePPM: 310_000},
 				Evidence: guardrails.Evidence{Body: []byte(`{"book":100000,"counted":98000,"counts":[{"by":"u17","qty":98000},{"by":"u21","qty":98000}]}`)},
 			}, store.Source{})
 			if err == nil && steps[i].State != guardrails.Pending {
