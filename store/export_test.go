@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -31,4 +32,16 @@ func (db *DB) ReadAs(ctx context.Context, v Viewer, read func(pgx.Tx) error) err
 // OnAConnection runs statements as the program, outside of any transaction.
 func (db *DB) OnAConnection(ctx context.Context, query string, into ...any) error {
 	return db.pool.QueryRow(ctx, query).Scan(into...)
+}
+
+// ExecuteJobs inserts the job of a step twice: as River does, and as a decision does.
+func (db *DB) ExecuteJobs(ctx context.Context, id guardrails.StepID) error {
+	return pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		if err := db.enqueueExecutions(ctx, tx, id); err != nil {
+			return err
+		}
+		q := &pgx.Batch{}
+		db.queueExecute(q, id, time.Now())
+		return tx.SendBatch(ctx, q).Close()
+	})
 }
