@@ -175,11 +175,9 @@ type storedEntry struct {
 func (k *auditChunk) read(ctx context.Context, tx pgx.Tx, first, end int64) (err error) {
 	k.end, k.gone, k.entries, k.bodies = end, nil, k.entries[:0], k.bodies[:0]
 	k.nodes, err = storedHashes(ctx, tx, tlog.StoredHashCount(first), tlog.StoredHashCount(end))
-	var f *audit.Fault
-	if errors.As(err, &f) {
-		k.gone, err = f, nil
-	}
-	if err != nil {
+	if f, ok := errors.AsType[*audit.Fault](err); ok {
+		k.gone = f
+	} else if err != nil {
 		return err
 	}
 	// The limit keeps the planner to one index probe per entry.

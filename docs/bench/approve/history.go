@@ -103,9 +103,15 @@ func writeEntries(ctx context.Context, conn *pgx.Conn, steps int) error {
 				Stream: string(stepID(n)), Seq: i/steps + 1, Prev: prev[n], At: start.Add(time.Duration(i) * time.Second),
 				Event: string(guardrails.ApprovalGiven), Actor: fmt.Sprintf("person:%d", n%200+1),
 				Facts: []audit.Fact{
-					{Name: "from", Value: "pending"}, {Name: "to", Value: "approved"}, {Name: "version", Value: fmt.Sprint(i/steps + 1)},
-					{Name: "binding", Value: guardrails.Hash(prev[n]).String()}, {Name: "reason", Value: "the pallet was found"},
-					{Name: "slot", Value: "supervisor"}, {Name: "strength", Value: "session"}, {Name: "roles", Value: "[supervisor]"}, {Name: "incident", Value: ""},
+					{Name: "from", Value: "pending"},
+					{Name: "to", Value: "approved"},
+					{Name: "version", Value: fmt.Sprint(i/steps + 1)},
+					{Name: "binding", Value: guardrails.Hash(prev[n]).String()},
+					{Name: "reason", Value: "the pallet was found"},
+					{Name: "slot", Value: "supervisor"},
+					{Name: "strength", Value: "session"},
+					{Name: "roles", Value: "[supervisor]"},
+					{Name: "incident", Value: ""},
 				},
 			}
 			body, err := e.Body()
