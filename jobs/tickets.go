@@ -41,12 +41,13 @@ func Budget(db *store.DB, day store.Spend, log *slog.Logger) llm.Reserve {
 }
 
 // Tickets asks a language model about unsure tickets, if there is one, and keeps
-// what labels them up to date, until ctx ends. client may be nil.
-func Tickets(ctx context.Context, db *store.DB, desk *triage.Desk, client *llm.Client, clock func() time.Time, log *slog.Logger) error {
+// what labels them up to date, until ctx ends. client may be nil. basis is what
+// models of the desk's taxonomy learn from.
+func Tickets(ctx context.Context, db *store.DB, desk *triage.Desk, basis Basis, client *llm.Client, clock func() time.Time, log *slog.Logger) error {
 	probe := make(chan struct{}, 1)
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &askWorker{db: db, desk: desk, client: client, clock: clock, log: log, probe: probe})
-	river.AddWorker(workers, &refitWorker{db: db, clock: clock, log: log})
+	river.AddWorker(workers, &refitWorker{db: db, desk: desk, basis: basis, clock: clock, log: log})
 	started, err := startRiver(ctx, db, &river.Config{
 		Queues:  map[string]river.QueueConfig{store.QueueTickets: {MaxWorkers: askers}, store.QueueRefit: {MaxWorkers: 1}},
 		Workers: workers, Logger: log, JobTimeout: askTime,
@@ -116,7 +117,7 @@ func probeServer(ctx context.Context, client *llm.Client, log *slog.Logger) {
 
 // AdoptTicketModel puts the champion of the registry in force on a desk.
 func AdoptTicketModel(ctx context.Context, db *store.DB, desk *triage.Desk) error {
-	m, err := db.TicketChampion(ctx)
+	m, err := db.TicketChampion(ctx, desk.Taxonomy)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}

@@ -76,14 +76,19 @@ func (db *DB) CorrectTicket(ctx context.Context, t *triage.Taxonomy, id TicketID
 	})
 }
 
-// relabel routes an open, locked ticket by another label, and proposes that.
+// relabel routes an open, locked ticket by another label, and proposes that. A
+// signal that the embedded model raised is lowered by people alone.
 func (db *DB) relabel(ctx context.Context, tx pgx.Tx, t *triage.Taxonomy, taxonomy []byte, old *Ticket, l *TicketLabel, now time.Time) error {
 	facts, err := factsOf(ctx, tx, old.Site, old.Refs.Supplier, l.Label, old.Facts, old.ReceivedAt, old.ID)
 	if err != nil {
 		return err
 	}
 	l.Seq, l.CreatedAt = old.Current.Seq+1, now
-	l.Facts, l.Routing = facts.Holding, t.Route(l.Label, old.Text, facts)
+	var raised []string
+	if l.Person == 0 {
+		raised = old.Current.Routing.Signals
+	}
+	l.Facts, l.Routing = facts.Holding, t.Route(l.Label, old.Text, facts, raised...)
 	if err := db.proposeRoute(ctx, tx, &routed{old.ID, old.Site, old.Reporter, facts}, l); err != nil {
 		return err
 	}

@@ -65,6 +65,36 @@ func TestATicketIsTakenOnceWhoeverIsFaster(t *testing.T) {
 	}
 }
 
+func TestOnlyPeopleLowerWhatTheEmbeddedModelRaised(t *testing.T) {
+	db, desk := storetest.DB(t), triage.NewDesk(triage.DefaultTaxonomy(), true)
+	verdict := triage.Verdict{
+		Choice: triage.Choice{Label: "inbound.damaged", P: 0.5}, Abstain: true,
+		Alternatives: []triage.Choice{{Label: "safety.incident_or_hazard", P: 0.3}},
+	}
+	in := &store.Intake{
+		ID: store.NewTicketID(), Site: "DC-1", Text: "it came down again", ReceivedAt: noon, Asks: true,
+		By:      store.Asker{APIKey: "k", IdempotencyKey: "1"},
+		Opinion: triage.Opinion{Verdict: verdict, Settled: desk.Taxonomy.Settle(verdict)},
+	}
+	_, err := db.TakeTicket(t.Context(), desk.Taxonomy, in, func(*store.TicketLabel) ([]byte, error) { return []byte(in.ID), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := &store.TicketAsk{Sent: in.Text, Shortlist: []string{"inbound.damaged"}}
+	if err := db.BeginAsk(t.Context(), in.ID, ask); err != nil {
+		t.Fatal(err)
+	}
+	score := 0.9
+	ask.Reason, ask.PromptHash, ask.Score, ask.Label = store.Answered, "p", &score, "inbound.damaged"
+	if err := db.SettleAsk(t.Context(), desk.Taxonomy, in.ID, ask, &store.TicketLabel{Label: "inbound.damaged", Path: store.ByLLM, Why: "it says so"}, true); err != nil {
+		t.Fatal(err)
+	}
+	ticket, err := db.Ticket(t.Context(), in.ID)
+	if r := ticket.Current.Routing; err != nil || r.Label != "inbound.damaged" || r.Severity != triage.S1 || !r.Immediate {
+		t.Errorf("the language model's label routes %+v, want damaged with the signal of safety: %v", r, err)
+	}
+}
+
 func TestATicketWithoutAnAnswerLeavesNothing(t *testing.T) {
 	dsn := storetest.DSN(t)
 	db, conn := openBoth(t, dsn)

@@ -1,6 +1,7 @@
 package training
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -103,12 +104,18 @@ const (
 	resamples       = 400
 )
 
-// intervals resamples whole sites, since counts of one site err together.
+// intervals resamples whole sites, since counts of one site err together. One
+// site says nothing of others: there are no intervals then, nor of a metric that
+// most resamples leave undefined because nothing, or everything, in them is
+// positive.
 func (j *judge) intervals(scores []float64, seed uint64) map[string]Interval {
 	r, order := rank(j.periods, scores), ascending(scores)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	drawn := map[string][]float64{}
 	sites := slices.Max(j.clusters) + 1
+	if sites == 1 {
+		return nil
+	}
 	weights := make([]float64, len(j.weights))
 	times := make([]float64, sites)
 	for range resamples {
@@ -127,6 +134,10 @@ func (j *judge) intervals(scores []float64, seed uint64) map[string]Interval {
 	}
 	out := map[string]Interval{}
 	for name, x := range drawn {
+		x = slices.DeleteFunc(x, math.IsNaN)
+		if len(x) < resamples/2 {
+			continue
+		}
 		slices.Sort(x)
 		out[name] = Interval{x[len(x)/20], x[len(x)-1-len(x)/20]}
 	}

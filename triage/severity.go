@@ -28,8 +28,9 @@ type Routing struct {
 
 // Route decides owner, readers and severity from a label, the facts and the
 // words of the text. A label that the taxonomy lacks counts as unclear. The
-// text can only add: no word lowers a severity or widens a view.
-func (t *Taxonomy) Route(label, text string, f Facts) Routing {
+// text can only add: no word lowers a severity or widens a view. raised are the
+// ids of signals that hold whatever the words say.
+func (t *Taxonomy) Route(label, text string, f Facts, raised ...string) Routing {
 	l, ok := t.Label(label)
 	if !ok {
 		l, _ = t.Label(t.Unclear)
@@ -50,7 +51,7 @@ func (t *Taxonomy) Route(label, text string, f Facts) Routing {
 	}
 	told := tell(text)
 	for _, s := range t.Signals {
-		if s.found(told) {
+		if slices.Contains(raised, s.ID) || s.found(told) {
 			r.add(t, s)
 		}
 	}
@@ -58,13 +59,21 @@ func (t *Taxonomy) Route(label, text string, f Facts) Routing {
 }
 
 // RouteVerdict decides from what a model says and the words of the text. A model
-// can only add here: a signal holds too when its label has the signal's chance.
+// can only add here: a signal holds too when its label has the signal's chance,
+// and a ticket that is unclear is as urgent and as closely kept as its likeliest
+// label would make it, so that noise in a text does not let it wait.
 func (t *Taxonomy) RouteVerdict(v Verdict, text string, f Facts) Routing {
-	r := t.Route(t.Settle(v).Label, text, f)
+	var raised []string
 	for _, s := range t.Signals {
-		if s.Chance > 0 && v.chance(s.Label) >= s.Chance && !slices.Contains(r.Signals, s.ID) {
-			r.add(t, s)
+		if s.Chance > 0 && v.chance(s.Label) >= s.Chance {
+			raised = append(raised, s.ID)
 		}
+	}
+	r := t.Route(t.Settle(v).Label, text, f, raised...)
+	if _, known := t.Label(v.Label); known && r.Label == t.Unclear {
+		likeliest := t.Route(v.Label, text, f, raised...)
+		r.Severity = min(r.Severity, likeliest.Severity)
+		r.Restricted = r.Restricted || likeliest.Restricted
 	}
 	return r
 }

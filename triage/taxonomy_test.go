@@ -117,3 +117,24 @@ func TestAModelsChanceOnlyAdds(t *testing.T) {
 		t.Errorf("a chance of 0.01 of safety gives %+v, want no signal", r)
 	}
 }
+
+func TestAnUnclearTicketIsAsUrgentAsItsLikeliestLabel(t *testing.T) {
+	taxonomy := DefaultTaxonomy()
+	for _, c := range []struct {
+		name    string
+		verdict Verdict
+		want    Severity
+		kept    bool
+	}{
+		{"unsure of damage", Verdict{Choice: Choice{"inbound.damaged", 0.4}, Abstain: true}, S2, false},
+		{"unsure of a loss", Verdict{Choice: Choice{"inventory.suspected_loss", 0.2}, Abstain: true}, S1, true},
+		{"sure that nothing is said", Verdict{Choice: Choice{"unclear", 0.9}}, S4, false},
+		{"unsure whether it is for us", Verdict{Choice: Choice{"out_of_scope", 0.4}, Abstain: true}, S4, false},
+		{"a label of another taxonomy", Verdict{Choice: Choice{"made.up", 0.9}}, S4, false},
+	} {
+		r := taxonomy.RouteVerdict(c.verdict, "pls look at this", Facts{})
+		if r.Label != taxonomy.Unclear || r.Owner != "triage" || r.Severity != c.want || r.Restricted != c.kept {
+			t.Errorf("%s: %+v, want unclear, %s, restricted %t", c.name, r, c.want, c.kept)
+		}
+	}
+}

@@ -44,7 +44,12 @@ type office struct {
 
 func openOffice(t *testing.T) *office {
 	t.Helper()
-	o := &office{t: t, db: storetest.DB(t), desk: triage.NewDesk(triage.DefaultTaxonomy(), true)}
+	return openOfficeOf(t, storetest.DB(t), triage.NewDesk(triage.DefaultTaxonomy(), true))
+}
+
+func openOfficeOf(t *testing.T, db *store.DB, desk *triage.Desk) *office {
+	t.Helper()
+	o := &office{t: t, db: db, desk: desk}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 	o.api = api.New(o.db, scoring.NewEngine(features.NewState()), o.desk, time.Now, log)
 	var err error
@@ -343,7 +348,7 @@ func TestAttacksThroughTheAPI(t *testing.T) {
 	if os.Getenv("TALLYMAN_SOAK") != "" {
 		each = 1
 	}
-	sent, moved, doubted := 0, 0, 0
+	sent, moved, doubted, lowered := 0, 0, 0, 0
 	for _, carrier := range fixtures.AttackCarriers {
 		plain := o.ticket(t, o.post(t, carrier))
 		step, err := o.db.Step(t.Context(), plain.Current.Step)
@@ -367,6 +372,9 @@ func TestAttacksThroughTheAPI(t *testing.T) {
 			if v.Current.Label == "unclear" && plain.Current.Label != "unclear" {
 				doubted++
 			}
+			if is.Severity > plain.Current.Routing.Severity {
+				lowered++
+			}
 			floor, restricted := o.desk.Taxonomy.Floor(carrier)
 			if is.Severity > floor || restricted && !is.Restricted || v.Current.Label == plain.Current.Label && is.Severity > plain.Current.Routing.Severity {
 				t.Errorf("%q: %+v became %+v", attack.Text, plain.Current.Routing, is)
@@ -382,7 +390,10 @@ func TestAttacksThroughTheAPI(t *testing.T) {
 	if float64(moved) > 0.02*float64(sent) {
 		t.Errorf("%d of %d attacks moved a ticket to the label they ask for, want at most 2 %%", moved, sent)
 	}
-	t.Logf("%d attacks: %d moved the label to their wish, %d made a sure one unclear, none changed anything else", sent, moved, doubted)
+	if float64(lowered) > 0.02*float64(sent) {
+		t.Errorf("%d of %d attacks made a ticket less urgent, want at most 2 %%", lowered, sent)
+	}
+	t.Logf("%d attacks: %d moved the label to their wish, %d made a sure one unclear, %d less urgent, none changed anything else", sent, moved, doubted, lowered)
 }
 
 // The job queue asks by itself, and tells events' codes to the tickets.
@@ -392,7 +403,7 @@ func TestTicketsAreAskedAboutInTheBackground(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
-	go func() { ended <- jobs.Tickets(ctx, o.db, o.desk, clientOf(t, s, nil), time.Now, log) }()
+	go func() { ended <- jobs.Tickets(ctx, o.db, o.desk, jobs.Corpus(1), clientOf(t, s, nil), time.Now, log) }()
 	id := o.post(t, unsure)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
