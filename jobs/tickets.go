@@ -115,7 +115,8 @@ func probeServer(ctx context.Context, client *llm.Client, log *slog.Logger) {
 	log.Info("language model", slog.String("model", caps.Model), slog.String("path", string(caps.Path)), slog.Bool("log_probabilities", caps.LogProbs))
 }
 
-// AdoptTicketModel puts the champion of the registry in force on a desk.
+// AdoptTicketModel puts the champion of the registry in force on a desk, unless
+// there is none or an earlier version of the program made it.
 func AdoptTicketModel(ctx context.Context, db *store.DB, desk *triage.Desk) error {
 	m, err := db.TicketChampion(ctx, desk.Taxonomy)
 	if errors.Is(err, store.ErrNotFound) {
@@ -131,7 +132,11 @@ func AdoptTicketModel(ctx context.Context, db *store.DB, desk *triage.Desk) erro
 	if err != nil {
 		return err
 	}
-	if err := desk.AdoptFile(int64(m.ID), artifact); err != nil {
+	err = desk.AdoptFile(int64(m.ID), artifact)
+	if errors.Is(err, triage.ErrOldModel) {
+		return nil // the first model labels until people approve a newer one
+	}
+	if err != nil {
 		return fmt.Errorf("model %d of tickets: %w", m.ID, err)
 	}
 	return nil

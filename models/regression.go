@@ -168,3 +168,18 @@ func (m *Regression) Predict(row []float32) float64 {
 	m.expand(row, terms)
 	return sigmoid(dot(m.weights, terms))
 }
+
+// Coefficients are the intercept and each column's weight in the column's own
+// unit: the log odds are linear in them. It panics, as a programming error, when
+// the dataset had categories or missing values.
+func (m *Regression) Coefficients() (intercept float64, weights []float64) {
+	if len(m.weights) != len(m.columns)+1 {
+		panic("models: a regression on categories or missing values has no coefficient for each column")
+	}
+	intercept, weights = m.weights[0], make([]float64, len(m.columns))
+	for i, c := range m.columns {
+		weights[i] = m.weights[i+1] / c.scale
+		intercept -= weights[i] * c.mean
+	}
+	return intercept, weights
+}

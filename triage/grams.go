@@ -37,21 +37,46 @@ func shape(text string) string {
 	}, text)
 }
 
+// wordGrams calls each with the words, the pairs of neighbours and the pairs
+// with one word between them; the text's beginning and end count as words there.
 func wordGrams(text string, each func(b block, gram string)) {
-	words := strings.Join(strings.FieldsFunc(text, func(r rune) bool {
+	words := strings.FieldsFunc(text, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && r != '_'
-	}), " ")
-	before := -1 // where the previous word starts
-	for start := 0; start < len(words); {
-		end := start + strings.IndexByte(words[start:], ' ')
-		if end < start {
-			end = len(words)
+	})
+	joined := strings.Join(words, " ")
+	start := 0
+	for i, w := range words {
+		end := start + len(w)
+		each(wordBlock, joined[start:end])
+		if i+1 < len(words) {
+			each(wordBlock, joined[start:end+1+len(words[i+1])])
 		}
-		each(wordBlock, words[start:end])
-		if before >= 0 {
-			each(wordBlock, words[before:end])
+		start = end + 1
+	}
+	apart(words, each)
+}
+
+func apart(words []string, each func(b block, gram string)) {
+	if len(words) == 0 {
+		return
+	}
+	at := func(i int) string {
+		if i < 0 || i >= len(words) {
+			return ""
 		}
-		before, start = start, end+1
+		return words[i]
+	}
+	var all strings.Builder
+	for i := -1; i+1 < len(words); i++ {
+		all.WriteString(at(i))
+		all.WriteByte('~')
+		all.WriteString(at(i + 2))
+	}
+	rest := all.String()
+	for i := -1; i+1 < len(words); i++ {
+		n := len(at(i)) + 1 + len(at(i+2))
+		each(wordBlock, rest[:n])
+		rest = rest[n:]
 	}
 }
 

@@ -2,11 +2,8 @@ package triage
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"strings"
-
-	"tallyman/models"
 )
 
 // Model gives texts a label. It is made by [Train] or [ReadModel], never
@@ -24,7 +21,7 @@ type Model struct {
 	linear     *linear
 	confidence confidence
 	scope      scope
-	thresholds []float64 // least probability a class is given at, else the model abstains
+	threshold  float64 // least probability a label is given at, else the model abstains
 }
 
 // Choice is a label and its probability.
@@ -71,7 +68,7 @@ func (m *Model) Classify(text string) Verdict {
 	for _, c := range order[1:] {
 		v.Alternatives = append(v.Alternatives, Choice{m.Labels[c], s.p[c]})
 	}
-	v.Abstain = v.P < m.thresholds[best] || (v.Stray > strayLimit && v.Label != m.OutOfScope) || s.signals.known == 0
+	v.Abstain = v.P < m.threshold || (v.Stray > strayLimit && v.Label != m.OutOfScope) || s.signals.known == 0
 	return v
 }
 
@@ -85,7 +82,7 @@ func (m *Model) measure(normalized string) measured {
 	v, known := m.vocabulary.vector(m.withoutLabels(normalized))
 	scores := make([]float32, len(m.Labels))
 	m.linear.scores(v, scores)
-	return measured{m.confidence.probabilities(scores), signalsOf(scores, known, slices.Index(m.Labels, m.OutOfScope))}
+	return measured{m.confidence.probabilities(scores, m.leadOf(v, scores)), signalsOf(scores, known, slices.Index(m.Labels, m.OutOfScope))}
 }
 
 // withoutLabels takes the ids of labels out of a text: who writes one wants a
@@ -107,79 +104,4 @@ func topClasses(p []float64, k int) []int {
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(p[b], p[a]), cmp.Compare(a, b)) })
 	return order[:min(k, len(order))]
-}
-
-// confidence turns scores into probabilities: a softmax at the temperature
-// that suits texts the model was not trained on (Guo et al., ICML 2017), then
-// the greatest is corrected by beta calibration and the others share the rest.
-type confidence struct {
-	sharpness float64 // inverse temperature
-	top       models.Beta
-}
-
-func (c confidence) probabilities(scores []float32) []float64 {
-	p := softmax(scores, c.sharpness)
-	best := 0
-	for i := range p {
-		if p[i] > p[best] {
-			best = i
-		}
-	}
-	was := p[best]
-	now := max(c.top.Probability(logit(was)), 1/float64(len(p)))
-	rest := 0.0
-	if was < 1 {
-		rest = (1 - now) / (1 - was)
-	}
-	for i := range p {
-		p[i] = min(p[i]*rest, now)
-	}
-	p[best] = now
-	return p
-}
-
-func softmax(scores []float32, sharpness float64) []float64 {
-	p := make([]float64, len(scores))
-	greatest, sum := slices.Max(scores), 0.0
-	for i, s := range scores {
-		p[i] = math.Exp(float64(s-greatest) * sharpness)
-		sum += p[i]
-	}
-	for i := range p {
-		p[i] /= sum
-	}
-	return p
-}
-
-func logit(p float64) float32 {
-	p = min(max(p, 1e-7), 1-1e-7)
-	return float32(math.Log(p / (1 - p)))
-}
-
-// fitSharpness finds the inverse temperature of the least log loss, by golden
-// section over its logarithm: the loss is convex in it.
-func fitSharpness(scores [][]float32, labels []int) float64 {
-	loss := func(log float64) float64 {
-		sum := 0.0
-		for i, s := range scores {
-			sum -= math.Log(max(softmax(s, math.Exp(log))[labels[i]], 1e-12))
-		}
-		return sum
-	}
-	const ratio = 0.6180339887498949
-	low, high := math.Log(0.1), math.Log(50)
-	a, b := high-ratio*(high-low), low+ratio*(high-low)
-	fa, fb := loss(a), loss(b)
-	for high-low > 0.01 {
-		if fa < fb {
-			high, b, fb = b, a, fa
-			a = high - ratio*(high-low)
-			fa = loss(a)
-		} else {
-			low, a, fa = a, b, fb
-			b = low + ratio*(high-low)
-			fb = loss(b)
-		}
-	}
-	return math.Exp((low + high) / 2)
 }

@@ -11,8 +11,6 @@ import (
 	"io"
 	"math"
 	"slices"
-
-	"tallyman/models"
 )
 
 // A model file is fileMagic, the CRC-32 (IEEE) of the rest, and a DEFLATE
@@ -20,7 +18,7 @@ import (
 // IEEE 754, texts have their length in front. n-grams rise within a block and
 // share their beginning with the one before; a class's weights are whole steps
 // from -127 to 127.
-const fileMagic = "tallyman triage 2\n"
+const fileMagic = "tallyman triage 3\n"
 
 // Limits of a file, so that a bad one cannot take the machine.
 const (
@@ -30,8 +28,12 @@ const (
 	maxQuantiles     = 1 << 12
 )
 
-// ErrModelFile says that a file is not a model this version reads.
-var ErrModelFile = errors.New("not a triage model file")
+// ErrModelFile says that a file is not a model this version reads, and
+// ErrOldModel that an earlier version made it, which saw other features.
+var (
+	ErrModelFile = errors.New("not a triage model file")
+	ErrOldModel  = errors.New("it was made by an earlier version: train it anew from its examples")
+)
 
 // Write writes the model; [ReadModel] reads it.
 func (m *Model) Write(w io.Writer) error {
@@ -84,12 +86,13 @@ func (f fileWriter) model(m *Model) {
 	}
 	f.text(m.OutOfScope)
 	f.count(m.Examples)
-	f.floats(m.confidence.sharpness, m.confidence.top.A, m.confidence.top.B, m.confidence.top.C)
+	f.floats(m.confidence.sharpness, m.confidence.intercept)
+	f.floats(m.confidence.weights[:]...)
 	f.floats(m.scope.mean[:]...)
 	f.floats(m.scope.weight[:]...)
 	f.count(len(m.scope.quantiles))
 	f.floats(m.scope.quantiles...)
-	f.floats(m.thresholds...)
+	f.floats(m.threshold)
 	f.lexicon(m.vocabulary.lexicon)
 	for b := range blocks {
 		grams := m.vocabulary.grams[m.vocabulary.starts[b]:m.vocabulary.starts[b+1]]
@@ -151,6 +154,9 @@ func readModel(r io.Reader) (*Model, error) {
 		return nil, err
 	}
 	body, ok := bytes.CutPrefix(raw, []byte(fileMagic))
+	if !ok && bytes.HasPrefix(raw, []byte(fileMagic[:len(fileMagic)-len("3\n")])) {
+		return nil, ErrOldModel
+	}
 	if !ok || len(body) < 4 {
 		return nil, fmt.Errorf("it does not begin with %q", fileMagic)
 	}
@@ -257,12 +263,13 @@ func (f *fileReader) model() *Model {
 		f.fail("out-of-scope label %q is no label", m.OutOfScope)
 	}
 	m.Examples = f.count("number of examples", 0, math.MaxInt32)
-	var c [4]float64
+	var c [2]float64
 	f.floats("confidence", c[:])
-	m.confidence = confidence{c[0], models.Beta{A: c[1], B: c[2], C: c[3]}}
-	if c[0] <= 0 || c[1] < 0 || c[2] < 0 {
-		f.fail("confidence is %v, want slopes from 0", c)
+	m.confidence.sharpness, m.confidence.intercept = c[0], c[1]
+	if c[0] <= 0 {
+		f.fail("sharpness is %v, want more than 0", c[0])
 	}
+	f.floats("weight of evidence", m.confidence.weights[:])
 	f.floats("mean of scope", m.scope.mean[:])
 	f.floats("weight of scope", m.scope.weight[:])
 	m.scope.quantiles = make([]float64, f.count("number of quantiles", 2, maxQuantiles))
@@ -270,8 +277,9 @@ func (f *fileReader) model() *Model {
 	if !slices.IsSorted(m.scope.quantiles) {
 		f.fail("quantiles do not rise")
 	}
-	m.thresholds = make([]float64, labels)
-	f.floats("threshold", m.thresholds)
+	var threshold [1]float64
+	f.floats("threshold", threshold[:])
+	m.threshold = threshold[0]
 	m.vocabulary = f.vocabulary(labels)
 	m.linear = f.linear(labels, len(m.vocabulary.grams))
 	return m

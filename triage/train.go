@@ -1,14 +1,13 @@
 package triage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
-
-	"tallyman/models"
 )
 
 // Example is a text with the label a human gave it.
@@ -42,7 +41,7 @@ type Settings struct {
 
 // DefaultSettings are good for short texts and 20 or more examples a label.
 func DefaultSettings() Settings {
-	return Settings{OutOfScope: "out_of_scope", MinTexts: 2, Misspelt: 0.3, Precision: 0.95, Seed: 1, Threads: 1}
+	return Settings{OutOfScope: "out_of_scope", MinTexts: 2, Misspelt: 0.3, Precision: 0.98, Seed: 1, Threads: 1}
 }
 
 // Limits of what a model may be, in training and in a file.
@@ -50,10 +49,6 @@ const (
 	maxLabels  = 2000
 	maxGrams   = 1 << 18 // of each block
 	maxWeights = 1 << 26 // features times labels
-	folds      = 10      // at most this many models are trained for calibration
-	heldOut    = 2000    // examples that calibration aims at
-	fewHeldOut = 900     // examples that are enough where more would cost much
-	muchWork   = 700_000 // examples times labels of a large set
 )
 
 // Train learns a model. Progress, which may be nil, is told what begins.
@@ -82,7 +77,7 @@ func Train(ctx context.Context, examples []Example, s Settings, progress func(st
 	if err != nil {
 		return nil, err
 	}
-	return m, m.calibrate(held, s.Precision)
+	return m, m.calibrate(ctx, held, s.Precision)
 }
 
 // corpus is the examples in the form training works on.
@@ -159,90 +154,10 @@ func (c *corpus) cost() float64 {
 // misspellStream keeps the random slips apart from the other random choices.
 const misspellStream = 1 << 40
 
-// heldOutRow is what a model that did not see an example says of it.
-type heldOutRow struct {
-	scores  []float32
-	signals signals
-	label   int
-}
-
-// holdOut scores examples with models that were trained without them.
-func (c *corpus) holdOut(ctx context.Context, progress func(string)) ([]heldOutRow, error) {
-	fold := c.foldsByLabel()
-	var held []heldOutRow
-	aim := heldOut
-	if len(c.texts)*len(c.names) > muchWork {
-		aim = fewHeldOut
-	}
-	for f := 0; f < folds && len(held) < aim; f++ {
-		progress(fmt.Sprintf("calibration: holding out part %d of %d", f+1, folds))
-		var rest, out []int
-		for i := range c.texts {
-			if fold[i] == f {
-				out = append(out, i)
-			} else {
-				rest = append(rest, i)
-			}
-		}
-		m, err := c.fit(ctx, rest)
-		if err != nil {
-			return nil, err
-		}
-		outOfScope := slices.Index(m.Labels, m.OutOfScope)
-		for _, i := range out {
-			v, known := m.vocabulary.vector(c.texts[i])
-			scores := make([]float32, len(c.names))
-			m.linear.scores(v, scores)
-			held = append(held, heldOutRow{scores, signalsOf(scores, known, outOfScope), c.labels[i]})
-		}
-	}
-	return held, nil
-}
-
-// foldsByLabel deals the examples of each label to the folds in turn, in random
-// order; equal texts stay together.
-func (c *corpus) foldsByLabel() []int {
-	r := rand.New(rand.NewPCG(c.settings.Seed, 0))
-	order := r.Perm(len(c.texts))
-	slices.SortStableFunc(order, func(a, b int) int { return c.labels[a] - c.labels[b] })
-	fold, seen := make([]int, len(c.texts)), map[string]int{}
-	next := 0
-	for _, i := range order {
-		key := strings.TrimSpace(c.texts[i])
-		f, ok := seen[key]
-		if !ok {
-			f = next % folds
-			next++
-			seen[key] = f
-		}
-		fold[i] = f
-	}
-	return fold
-}
-
 // calibrate learns confidence, scope and thresholds from held-out rows.
-func (m *Model) calibrate(held []heldOutRow, precision float64) error {
-	scores, labels := make([][]float32, len(held)), make([]int, len(held))
-	for i, h := range held {
-		scores[i], labels[i] = h.scores, h.label
-	}
-	m.confidence.sharpness = fitSharpness(scores, labels)
-	m.confidence.top = models.Beta{A: 1, B: 1}
-	tops, right := make([]float32, len(held)), make([]float32, len(held))
-	for i, h := range held {
-		p := m.confidence.probabilities(h.scores)
-		best := topClasses(p, 1)[0]
-		tops[i] = logit(p[best])
-		if best == h.label {
-			right[i] = 1
-		}
-	}
-	if slices.Contains(right, 1) && slices.Contains(right, 0) {
-		beta, err := models.FitBeta(tops, right, nil)
-		if err != nil {
-			return fmt.Errorf("calibration: %w", err)
-		}
-		m.confidence.top = beta
+func (m *Model) calibrate(ctx context.Context, held []heldOutRow, precision float64) (err error) {
+	if m.confidence, err = fitConfidence(ctx, held); err != nil {
+		return err
 	}
 	outOfScope := slices.Index(m.Labels, m.OutOfScope)
 	var in []signals
@@ -252,54 +167,34 @@ func (m *Model) calibrate(held []heldOutRow, precision float64) error {
 		}
 	}
 	m.scope = fitScope(in)
-	m.thresholds = m.fitThresholds(held, precision)
+	m.threshold = m.fitThreshold(held, precision)
 	return nil
 }
 
-// fitThresholds finds for each label the least probability from which on the
-// wanted share of its held-out verdicts is right, never less than what all
-// labels together need: a label with few verdicts has little to say.
-func (m *Model) fitThresholds(held []heldOutRow, precision float64) []float64 {
+// fitThreshold finds the least probability from which on the wanted share of
+// the held-out verdicts is right, with a standard error to spare; 1 if there is
+// none. It is the same for all labels: probabilities are calibrated, and what
+// is held out of one label alone says little about so few mistakes.
+func (m *Model) fitThreshold(held []heldOutRow, precision float64) float64 {
 	type verdict struct {
 		p     float64
 		right bool
 	}
-	byClass := make([][]verdict, len(m.Labels))
-	var all []verdict
-	for _, h := range held {
-		p := m.confidence.probabilities(h.scores)
+	verdicts := make([]verdict, len(held))
+	for i, h := range held {
+		p := m.confidence.probabilities(h.scores, h.lead)
 		best := topClasses(p, 1)[0]
-		v := verdict{p[best], best == h.label}
-		byClass[best], all = append(byClass[best], v), append(all, v)
+		verdicts[i] = verdict{p[best], best == h.label}
 	}
-	least := func(vs []verdict, prior float64) float64 {
-		slices.SortFunc(vs, func(a, b verdict) int {
-			if a.p > b.p {
-				return -1
-			}
-			if a.p < b.p {
-				return 1
-			}
-			return 0
-		})
-		threshold, right := 1.0, 0.0
-		for i, v := range vs {
-			if v.right {
-				right++
-			}
-			if (right+prior*precision)/(float64(i+1)+prior) >= precision {
-				threshold = v.p
-			}
-		}
-		return threshold
-	}
-	common := least(all, 0)
-	out := make([]float64, len(m.Labels))
-	for c, vs := range byClass {
-		out[c] = common
-		if len(vs) >= 20 {
-			out[c] = max(min(least(vs, 5), 0.99), common*0.8)
+	slices.SortStableFunc(verdicts, func(a, b verdict) int { return cmp.Compare(b.p, a.p) })
+	threshold, right := 1.0, 0
+	for i, v := range verdicts {
+		right += one(v.right)
+		n := float64(i + 1)
+		share := float64(right+1) / (n + 2)
+		if share-math.Sqrt(share*(1-share)/n) >= precision {
+			threshold = v.p
 		}
 	}
-	return out
+	return threshold
 }

@@ -50,6 +50,16 @@ func (v *vocabulary) share(b block) float64 {
 	return blockShares[b]
 }
 
+// rarity is the power of the inverse document frequency. Without a lexicon half
+// of it does better: chosen on parts of the training files of public sets and by
+// cross-validation on the ticket corpus.
+func (v *vocabulary) rarity() float64 {
+	if v.lexicon == nil {
+		return 0.5
+	}
+	return 1
+}
+
 // features calls each with all that a normalised text has.
 func (v *vocabulary) features(normalized string, each func(b block, gram string)) {
 	grams(normalized, each)
@@ -94,7 +104,7 @@ func learnVocabulary(texts []string, minTexts, maxGrams int, lexicon *Lexicon) *
 		kept = kept[:min(len(kept), maxGrams)]
 		slices.Sort(kept)
 		for _, g := range kept {
-			idf := math.Log(float64(1+len(texts))/float64(1+counts[b][g].texts)) + 1
+			idf := math.Pow(math.Log(float64(1+len(texts))/float64(1+counts[b][g].texts))+1, v.rarity())
 			v.grams = append(v.grams, gram{g, float32(idf)})
 		}
 		v.starts[b+1] = int32(len(v.grams))

@@ -50,7 +50,7 @@ type triageTrainCmd struct {
 	Out       string  `short:"o" required:"" placeholder:"FILE" help:"Where the model goes."`
 	OOSLabel  string  `name:"oos-label" placeholder:"LABEL" help:"Label of examples about nothing the others say; out_of_scope or oos when not given. There may be none."`
 	Lexicon   string  `placeholder:"FILE" help:"What the trade calls things: a file, default or none. When not given, the default one if all labels are of the default taxonomy."`
-	Precision float64 `default:"0.95" help:"Share of labels given without abstaining that should be right."`
+	Precision float64 `default:"0.98" help:"Share of labels given without abstaining that should be right."`
 	Seed      uint64  `default:"1" help:"Same seed and examples, same bytes."`
 	Threads   int     `placeholder:"N" help:"At most; all cores when not given. The model is the same for any number."`
 }
