@@ -80,6 +80,11 @@ bench-xgboost: ## the learner beside XGBoost on the same data
 bench-fold: ## the feature fold beside DuckDB on the same events (needs node and npm)
 	sh docs/bench/fold/run.sh
 
+.PHONY: bench-approve
+bench-approve: ## approvals beside pgbench, and the commands that read what they leave
+	@sh scripts/setup.sh demo
+	sh docs/bench/approve/run.sh
+
 .PHONY: schema
 schema: ## write store's schema file anew from its migrations
 	@sh scripts/setup.sh demo

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -96,6 +97,9 @@ func (b *bundleReader) next() (line, error) {
 	if err != nil {
 		return l, err
 	}
+	if l, ok := parseEntryLine(text); ok {
+		return l, nil
+	}
 	if err := json.Unmarshal(text, &l); err != nil {
 		return l, fault(-1, "line %d: %v", b.n, err)
 	}
@@ -104,6 +108,28 @@ func (b *bundleReader) next() (line, error) {
 		return l, fault(-1, "line %d is not as it was written", b.n)
 	}
 	return l, nil
+}
+
+// parseEntryLine reads the line of an entry of the whole log, which is several times
+// quicker than reading any line and writing it anew to compare. Whether the body is
+// as it was written is left to [ParseEntry].
+func parseEntryLine(text []byte) (line, bool) {
+	l := line{Kind: kindEntry}
+	rest, isEntry := bytes.CutPrefix(text, []byte(`{"kind":"entry","index":`))
+	digits, rest, _ := bytes.Cut(rest, []byte(`,"leaf":"`))
+	leaf, rest, _ := bytes.Cut(rest, []byte(`","body":`))
+	if !isEntry || !bytes.HasSuffix(rest, []byte("}}}")) {
+		return l, false
+	}
+	var err error
+	if l.Index, err = strconv.ParseInt(string(digits), 10, 64); err != nil || l.Index < 1 || strconv.FormatInt(l.Index, 10) != string(digits) {
+		return l, false
+	}
+	if l.Leaf, err = tlog.ParseHash(string(leaf)); err != nil || l.Leaf.String() != string(leaf) {
+		return l, false
+	}
+	l.Body = rest[:len(rest)-1]
+	return l, true
 }
 
 func (b *bundleReader) read() ([]byte, error) {

@@ -2,10 +2,13 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sync/errgroup"
 
 	"tallyman/audit"
 )
@@ -61,7 +64,7 @@ func (db *DB) VerifyAudit(ctx context.Context, keys []string, anchors [][]byte, 
 		if err != nil {
 			return err
 		}
-		if err := checkTree(ctx, tx, c, progress); err != nil {
+		if err := db.checkTree(ctx, tx, c, progress); err != nil {
 			return err
 		}
 		if report, err = c.Finish(); err != nil {
@@ -79,19 +82,47 @@ func (db *DB) VerifyAudit(ctx context.Context, keys []string, anchors [][]byte, 
 	return report, err
 }
 
-// verifyChunk is how many entries are read at once.
-const verifyChunk = 10_000
+const (
+	// verifyChunk is how many entries are read at once.
+	verifyChunk = 4000
 
-func checkTree(ctx context.Context, tx pgx.Tx, c *audit.Checker, progress func(done, of int64)) error {
+	// verifyReaders is how many connections read side by side. Finding the entries of
+	// a chunk takes PostgreSQL longer than checking them takes.
+	verifyReaders = 2
+)
+
+// checkTree reads the log in chunks ahead of the check. All of it is one state of
+// the database.
+func (db *DB) checkTree(ctx context.Context, tx pgx.Tx, c *audit.Checker, progress func(done, of int64)) error {
 	var size int64
-	if err := tx.QueryRow(ctx, `select coalesce(max(n) + 1, 0) from audit_leaf`).Scan(&size); err != nil {
+	var snapshot string
+	if err := tx.QueryRow(ctx, `select coalesce(max(n) + 1, 0), pg_export_snapshot() from audit_leaf`).Scan(&size, &snapshot); err != nil {
 		return err
 	}
-	for c.Size() < size {
-		if err := checkChunk(ctx, tx, c, min(c.Size()+verifyChunk, size)); err != nil {
-			return err
+	group, reading := errgroup.WithContext(ctx)
+	chunks := make([]chan *auditChunk, verifyReaders)
+	for i := range chunks {
+		chunks[i] = make(chan *auditChunk, 1)
+		group.Go(func() error {
+			defer close(chunks[i])
+			return db.readChunks(reading, snapshot, int64(i)*verifyChunk, size, chunks[i])
+		})
+	}
+	group.Go(func() error {
+		for i := 0; c.Size() < size; i++ {
+			chunk, ok := <-chunks[i%verifyReaders]
+			if !ok {
+				return nil // its reader says why
+			}
+			if err := chunk.check(c); err != nil {
+				return err
+			}
+			progress(c.Size(), size)
 		}
-		progress(c.Size(), size)
+		return nil
+	})
+	if err := group.Wait(); err != nil {
+		return err
 	}
 	var beyond bool
 	err := tx.QueryRow(ctx, `select exists (select from audit_node where n >= $1)`, tlog.StoredHashCount(size)).Scan(&beyond)
@@ -101,39 +132,101 @@ func checkTree(ctx context.Context, tx pgx.Tx, c *audit.Checker, progress func(d
 	return err
 }
 
-func checkChunk(ctx context.Context, tx pgx.Tx, c *audit.Checker, end int64) error {
-	first, last := tlog.StoredHashCount(c.Size()), tlog.StoredHashCount(end)
-	stored, err := storedHashes(ctx, tx, first, last)
-	if err != nil {
+// readChunks reads every chunk whose turn it is, beginning with that of an index.
+func (db *DB) readChunks(ctx context.Context, snapshot string, first, size int64, out chan<- *auditChunk) error {
+	return db.readAudit(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `set transaction snapshot '`+snapshot+`'`); err != nil {
+			return err
+		}
+		var used [3]auditChunk // in turn: one is read, one waits, one is checked
+		for i := 0; first < size; i++ {
+			chunk := &used[i%len(used)]
+			if err := chunk.read(ctx, tx, first, min(first+verifyChunk, size)); err != nil {
+				return err
+			}
+			first += verifyReaders * verifyChunk
+			select {
+			case out <- chunk:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+}
+
+// auditChunk is a part of the log as the database has it.
+type auditChunk struct {
+	end     int64
+	nodes   []audit.Hash // of the entries that should be there
+	gone    error        // what is missing of them
+	entries []storedEntry
+	bodies  []byte
+}
+
+type storedEntry struct {
+	n      int64
+	stream string
+	seq    int
+	end    int // of its body in bodies
+	there  bool
+}
+
+func (k *auditChunk) read(ctx context.Context, tx pgx.Tx, first, end int64) (err error) {
+	k.end, k.gone, k.entries, k.bodies = end, nil, k.entries[:0], k.bodies[:0]
+	k.nodes, err = storedHashes(ctx, tx, tlog.StoredHashCount(first), tlog.StoredHashCount(end))
+	if f, ok := errors.AsType[*audit.Fault](err); ok {
+		k.gone = f
+	} else if err != nil {
 		return err
 	}
+	// The limit keeps the planner to one index probe per entry.
 	rows, _ := tx.Query(ctx, `
 		select l.n, l.stream, l.seq, e.body
 		from audit_leaf l
-		left join audit_entry e using (stream, seq)
+		left join lateral (
+			select body
+			from audit_entry
+			where stream = l.stream and seq = l.seq
+			limit 1) e on true
 		where l.n >= $1 and l.n < $2
-		order by l.n`, c.Size(), end)
-	var n int64
-	var stream string
-	var seq int
-	var body []byte
-	_, err = pgx.ForEachRow(rows, []any{&n, &stream, &seq, &body}, func() error {
+		order by l.n`, first, end)
+	var e storedEntry
+	var body pgtype.DriverBytes
+	_, err = pgx.ForEachRow(rows, []any{&e.n, &e.stream, &e.seq, &body}, func() error {
+		k.bodies = append(k.bodies, body...)
+		e.end, e.there = len(k.bodies), body != nil
+		k.entries = append(k.entries, e)
+		return nil
+	})
+	return err
+}
+
+func (k *auditChunk) check(c *audit.Checker) error {
+	if k.gone != nil {
+		return k.gone
+	}
+	first, start := tlog.StoredHashCount(c.Size()), 0
+	for _, e := range k.entries {
 		at := c.Size()
 		switch {
-		case n != at:
+		case e.n != at:
 			return &audit.Fault{Index: at, What: "no entry has this place any more: it was removed"}
-		case body == nil:
-			return &audit.Fault{Index: at, What: fmt.Sprintf("entry %d of %s is gone: it was removed", seq, stream)}
+		case !e.there:
+			return &audit.Fault{Index: at, What: fmt.Sprintf("entry %d of %s is gone: it was removed", e.seq, e.stream)}
 		}
-		if err := c.Add(body, stored[tlog.StoredHashCount(at)-first:tlog.StoredHashCount(at+1)-first]); err != nil {
+		if err := c.Add(k.bodies[start:e.end], k.nodes[tlog.StoredHashCount(at)-first:tlog.StoredHashCount(at+1)-first]); err != nil {
 			return err
 		}
-		return sameEntry(c, at, stream, seq)
-	})
-	if err == nil && c.Size() < end {
-		err = &audit.Fault{Index: c.Size(), What: "no entry has this place any more: it was removed"}
+		if err := sameEntry(c, at, e.stream, e.seq); err != nil {
+			return err
+		}
+		start = e.end
 	}
-	return err
+	if c.Size() < k.end {
+		return &audit.Fault{Index: c.Size(), What: "no entry has this place any more: it was removed"}
+	}
+	return nil
 }
 
 // sameEntry holds that a row is filed under the stream and number that its body names.
@@ -145,21 +238,34 @@ func sameEntry(c *audit.Checker, index int64, stream string, seq int) error {
 }
 
 func storedHashes(ctx context.Context, tx pgx.Tx, first, last int64) ([]audit.Hash, error) {
-	rows, _ := tx.Query(ctx, `select n, hash from audit_node where n >= $1 and n < $2 order by n`, first, last)
-	hashes := make([]audit.Hash, 0, last-first)
+	var all []byte
 	var n int64
-	var hash []byte
-	_, err := pgx.ForEachRow(rows, []any{&n, &hash}, func() error {
-		if n != first+int64(len(hashes)) {
-			return errHashGone(first + int64(len(hashes)))
-		}
-		hashes = append(hashes, audit.Hash(hash))
-		return nil
-	})
-	if err == nil && int64(len(hashes)) < last-first {
-		err = errHashGone(first + int64(len(hashes)))
+	err := tx.QueryRow(ctx, `
+		select count(*), coalesce(string_agg(hash, ''), '')
+		from (select hash from audit_node where n >= $1 and n < $2 order by n) x`, first, last).Scan(&n, &all)
+	if err != nil {
+		return nil, err
 	}
-	return hashes, err
+	if n < last-first || len(all) != int(n)*tlog.HashSize {
+		return nil, firstHashGone(ctx, tx, first, last)
+	}
+	hashes := make([]audit.Hash, n)
+	for i := range hashes {
+		hashes[i] = audit.Hash(all[i*tlog.HashSize:])
+	}
+	return hashes, nil
+}
+
+func firstHashGone(ctx context.Context, tx pgx.Tx, first, last int64) error {
+	var gone int64
+	err := tx.QueryRow(ctx, `
+		select min(n)
+		from generate_series($1::bigint, $2::bigint - 1) n
+		where not exists (select from audit_node a where a.n = n.n and octet_length(a.hash) = $3)`, first, last, tlog.HashSize).Scan(&gone)
+	if err != nil {
+		return err
+	}
+	return errHashGone(gone)
 }
 
 func errHashGone(n int64) error {

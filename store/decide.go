@@ -22,6 +22,14 @@ type By struct {
 	Machine         string // "" for a person
 }
 
+// authority is whose limits a decision draws on.
+func (b *By) authority() guardrails.PersonID {
+	if b.OnBehalfOf != 0 {
+		return b.OnBehalfOf
+	}
+	return b.Person
+}
+
 func (b *By) String() string {
 	switch {
 	case b.Machine != "":
@@ -40,12 +48,17 @@ func (b *By) String() string {
 // [*guardrails.Refusal]; that it was tried is in the audit log.
 func (db *DB) Decide(ctx context.Context, id guardrails.StepID, by By, cmd guardrails.Command) (Step, error) {
 	var after Step
-	var refused error
-	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) (err error) {
-		after, refused, err = db.decideIn(ctx, tx, id, by, cmd)
-		return err
-	})
-	if err = errors.Join(err, refused); err != nil {
+	var c *command
+	err := db.inTwo(ctx,
+		func(q *pgx.Batch) { c = queueCommand(q, id, by, cmd) },
+		func(q *pgx.Batch) (err error) {
+			after, err = db.queueOutcome(q, c)
+			return err
+		})
+	if r, ok := errors.AsType[*guardrails.Refusal](err); ok {
+		err = errors.Join(pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error { return c.noteRefusal(ctx, tx, r) }), r)
+	}
+	if err != nil {
 		return Step{}, fmt.Errorf("step %s: %w", id, err)
 	}
 	return after, nil
@@ -54,51 +67,65 @@ func (db *DB) Decide(ctx context.Context, id guardrails.StepID, by By, cmd guard
 // decideIn is Decide within a transaction, which must commit also when the
 // command was refused.
 func (db *DB) decideIn(ctx context.Context, tx pgx.Tx, id guardrails.StepID, by By, cmd guardrails.Command) (after Step, refused, err error) {
-	s, err := readStep(ctx, tx, id, `for update of s`)
-	if err != nil {
+	q := &pgx.Batch{}
+	c := queueCommand(q, id, by, cmd)
+	if err := tx.SendBatch(ctx, q).Close(); err != nil {
 		return Step{}, nil, err
 	}
-	if err := takeTurn(ctx, tx, &s, by, cmd); err != nil {
-		return Step{}, nil, err
-	}
-	x, err := contextOf(ctx, tx, &s, by, cmd)
-	if err != nil {
-		return Step{}, nil, err
-	}
-	t, err := guardrails.Decide(s.Step, x, cmd)
+	q = &pgx.Batch{}
+	after, err = db.queueOutcome(q, c)
 	if r, ok := errors.AsType[*guardrails.Refusal](err); ok {
-		return Step{}, r, noteRefusal(ctx, tx, &s, r, by.String(), x.Now)
+		return Step{}, r, c.noteRefusal(ctx, tx, r)
 	}
 	if err != nil {
 		return Step{}, nil, err
 	}
-	if err := db.saveTransition(ctx, tx, &s, &t, by.String(), x.Now); err != nil {
-		return Step{}, nil, err
-	}
-	after, err = readStep(ctx, tx, id, "")
-	return after, nil, err
+	return after, nil, tx.SendBatch(ctx, q).Close()
 }
 
-// takeTurn makes approvals wait for each other that draw on the same limit: what
+// command is a command on a step, with what it is judged by.
+type command struct {
+	guardrails.Command
+	by      By
+	step    Step
+	context guardrails.Context
+}
+
+// queueCommand queues the locks and then the reading of what a command is judged
+// by. Each statement sees what was committed when it begins.
+func queueCommand(q *pgx.Batch, id guardrails.StepID, by By, cmd guardrails.Command) *command {
+	c := &command{Command: cmd, by: by}
+	queueLock(q, id, &c.step)
+	queueTurn(q, id, by, cmd)
+	queueContext(q, id, by, cmd, &c.context)
+	return c
+}
+
+// queueOutcome judges a command and queues what follows from it.
+func (db *DB) queueOutcome(q *pgx.Batch, c *command) (after Step, err error) {
+	t, err := guardrails.Decide(c.step.Step, c.context, c.Command)
+	if err != nil {
+		return Step{}, err
+	}
+	return c.step.after(&t, c.context.Now), db.queueTransition(q, &c.step, &t, c.by.String(), c.context.Now)
+}
+
+func (c *command) noteRefusal(ctx context.Context, tx pgx.Tx, r *guardrails.Refusal) error {
+	return noteRefusal(ctx, tx, &c.step, r, c.by.String(), c.context.Now)
+}
+
+// queueTurn makes approvals wait for each other that draw on the same limit: what
 // an authority may approve in a day and, last, how often a site's glass is
 // broken. Their steps differ, so that the steps' locks do not.
-func takeTurn(ctx context.Context, tx pgx.Tx, s *Step, by By, cmd guardrails.Command) error {
+func queueTurn(q *pgx.Batch, id guardrails.StepID, by By, cmd guardrails.Command) {
 	approve, ok := cmd.(guardrails.Approve)
 	if !ok {
-		return nil
+		return
 	}
-	authority := by.Person
-	if by.OnBehalfOf != 0 {
-		authority = by.OnBehalfOf
+	q.Queue(`select pg_advisory_xact_lock(hashtext('daily limit'), hashtext($1))`, fmt.Sprint(by.authority()))
+	if approve.Incident != "" {
+		q.Queue(`select pg_advisory_xact_lock(hashtext('glass'), hashtext(site)) from step where id = $1`, id)
 	}
-	if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext('daily limit'), hashtext($1))`, fmt.Sprint(authority)); err != nil {
-		return err
-	}
-	if approve.Incident == "" {
-		return nil
-	}
-	_, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext('glass'), hashtext($1))`, s.Site)
-	return err
 }
 
 // noteRefusal writes down an attempt that the guards stopped.
@@ -109,98 +136,114 @@ func noteRefusal(ctx context.Context, tx pgx.Tx, s *Step, r *guardrails.Refusal,
 	})
 }
 
-// contextOf reads what a command is judged by. The clock is read first, after
-// the step's lock; everything else may only be newer.
-func contextOf(ctx context.Context, tx pgx.Tx, s *Step, by By, cmd guardrails.Command) (guardrails.Context, error) {
-	now, err := clock(ctx, tx)
-	if err != nil {
-		return guardrails.Context{}, err
-	}
-	x := guardrails.Context{Now: now, ModelInForce: true}
-	if x.Decisions, err = decisionsOf(ctx, tx, s.ID); err != nil {
-		return x, err
-	}
+// contextOf reads what a command on a step is judged by.
+func contextOf(ctx context.Context, tx pgx.Tx, id guardrails.StepID, by By, cmd guardrails.Command) (x guardrails.Context, err error) {
+	q := &pgx.Batch{}
+	queueContext(q, id, by, cmd, &x)
+	return x, tx.SendBatch(ctx, q).Close()
+}
+
+// queueContext queues the reading of what a command is judged by. The clock is read
+// first, after the step's lock; everything else may only be newer.
+func queueContext(q *pgx.Batch, id guardrails.StepID, by By, cmd guardrails.Command, x *guardrails.Context) {
+	x.ModelInForce = true
+	x.Actor = guardrails.Actor{Machine: by.Machine, Session: by.Session, AuthenticatedAt: by.AuthenticatedAt}
+	q.Queue(`select clock_timestamp()`).QueryRow(func(row pgx.Row) error { return row.Scan(&x.Now) })
+	q.Queue(decisionsQuery, id).Query(func(rows pgx.Rows) (err error) {
+		x.Decisions, err = pgx.CollectRows(rows, scanDecision)
+		return err
+	})
 	ids := []guardrails.PersonID{by.Person, by.OnBehalfOf}
-	for _, d := range x.Decisions {
-		ids = append(ids, d.Person, d.OnBehalfOf)
-	}
 	if r, ok := cmd.(guardrails.Reassign); ok {
 		ids = append(ids, r.To)
 	}
-	if x.People, err = people(ctx, tx, ids); err != nil {
-		return x, err
-	}
-	x.Actor = guardrails.Actor{Person: x.People[by.Person], Machine: by.Machine, Session: by.Session, AuthenticatedAt: by.AuthenticatedAt}
-	if by.OnBehalfOf != 0 {
-		principal := x.People[by.OnBehalfOf]
-		x.Actor.Principal = &principal
-		if x.Actor.Delegation, err = delegationOf(ctx, tx, s, by, now); err != nil {
-			return x, err
+	queuePeople(q, ids, id, func(found map[guardrails.PersonID]guardrails.Person) {
+		x.People, x.Actor.Person = found, found[by.Person]
+		if by.OnBehalfOf != 0 {
+			principal := found[by.OnBehalfOf]
+			x.Actor.Principal = &principal
 		}
+	})
+	if by.OnBehalfOf != 0 {
+		queueDelegation(q, id, by, &x.Actor.Delegation)
 	}
-	if x.Spent, err = spent(ctx, tx, x.Actor); err != nil {
-		return x, err
+	switch cmd := cmd.(type) {
+	case guardrails.Approve:
+		queueSpent(q, by.authority(), &x.Spent)
+		if cmd.Incident != "" {
+			queueGlass(q, id, x)
+		}
+	case guardrails.Dispatch, guardrails.Replay:
+		queueHolds(q, x)
+	default:
 	}
-	return x, addWorld(ctx, tx, s, &x)
+}
+
+const decisionsQuery = `
+	select person_id, coalesce(on_behalf_of, 0), verdict, coalesce(slot, ''), binding, roles, strength = 'fresh',
+		session, reason, coalesce(incident, ''), decided_at, coalesce(as_role, '')
+	from decision
+	where step_id = $1
+	order by id`
+
+func scanDecision(row pgx.CollectableRow) (d guardrails.Decision, err error) {
+	var binding []byte
+	var fresh bool
+	err = row.Scan(&d.Person, &d.OnBehalfOf, &d.Verdict, &d.Slot, &binding, &d.Roles, &fresh, &d.Session, &d.Reason, &d.BreakGlass, &d.At, &d.As)
+	copy(d.Binding[:], binding)
+	if fresh {
+		d.Strength = guardrails.Fresh
+	}
+	return d, err
 }
 
 func decisionsOf(ctx context.Context, q querier, id guardrails.StepID) ([]guardrails.Decision, error) {
-	rows, _ := q.Query(ctx, `
-		select person_id, coalesce(on_behalf_of, 0), verdict, coalesce(slot, ''), binding, roles, strength = 'fresh',
-			session, reason, coalesce(incident, ''), decided_at, coalesce(as_role, '')
-		from decision
-		where step_id = $1
-		order by id`, id)
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (d guardrails.Decision, err error) {
-		var binding []byte
-		var fresh bool
-		err = row.Scan(&d.Person, &d.OnBehalfOf, &d.Verdict, &d.Slot, &binding, &d.Roles, &fresh, &d.Session, &d.Reason, &d.BreakGlass, &d.At, &d.As)
-		copy(d.Binding[:], binding)
-		if fresh {
-			d.Strength = guardrails.Fresh
-		}
-		return d, err
+	rows, _ := q.Query(ctx, decisionsQuery, id)
+	return pgx.CollectRows(rows, scanDecision)
+}
+
+// spentQuery sums what an authority approved in 24 hours.
+const spentQuery = `
+	select least(coalesce(sum(s.value_minor), 0), 9223372036854775807)::bigint
+	from decision d
+	join step s on s.id = d.step_id and s.binding = d.binding
+	where coalesce(d.on_behalf_of, d.person_id) = $1 and d.verdict = 'approve'
+		and d.decided_at > clock_timestamp() - interval '24 hours'`
+
+func queueSpent(q *pgx.Batch, who guardrails.PersonID, sum *int64) {
+	q.Queue(spentQuery, who).QueryRow(func(row pgx.Row) error { return row.Scan(sum) })
+}
+
+func spent(ctx context.Context, q querier, who guardrails.PersonID) (sum int64, err error) {
+	return sum, q.QueryRow(ctx, spentQuery, who).Scan(&sum)
+}
+
+// queueHolds queues the reading of what keeps a step from being sent: switches and
+// freezes.
+func queueHolds(q *pgx.Batch, x *guardrails.Context) {
+	q.Queue(`
+		select coalesce(kind, ''), coalesce(site, ''), coalesce(model_id, 0), coalesce(target, ''), reason
+		from kill_switch
+		where lifted_at is null`).Query(func(rows pgx.Rows) (err error) {
+		x.Switches, err = pgx.CollectRows(rows, pgx.RowToStructByPos[guardrails.Switch])
+		return err
+	})
+	q.Queue(`
+		select coalesce(kind, ''), coalesce(site, ''), begins_at, ends_at, reason
+		from freeze_window
+		where lifted_at is null and ends_at > clock_timestamp()`).Query(func(rows pgx.Rows) (err error) {
+		x.Freezes, err = pgx.CollectRows(rows, pgx.RowToStructByPos[guardrails.Freeze])
+		return err
 	})
 }
 
-// spent sums what the authority that the actor uses approved in 24 hours.
-func spent(ctx context.Context, q querier, a guardrails.Actor) (int64, error) {
-	who := a.Person.ID
-	if a.Principal != nil {
-		who = a.Principal.ID
-	}
-	var sum int64
-	err := q.QueryRow(ctx, `
-		select least(coalesce(sum(s.value_minor), 0), 9223372036854775807)::bigint
-		from decision d
-		join step s on s.id = d.step_id and s.binding = d.binding
-		where coalesce(d.on_behalf_of, d.person_id) = $1 and d.verdict = 'approve'
-			and d.decided_at > clock_timestamp() - interval '24 hours'`, who).Scan(&sum)
-	return sum, err
-}
-
-// addWorld reads switches, freezes, broken glass, the policy's denials and
-// whether the facts still hold.
-func addWorld(ctx context.Context, q querier, s *Step, x *guardrails.Context) error {
-	rows, _ := q.Query(ctx, `
-		select coalesce(kind, ''), coalesce(site, ''), coalesce(model_id, 0), coalesce(target, ''), reason
-		from kill_switch
-		where lifted_at is null`)
-	var err error
-	if x.Switches, err = pgx.CollectRows(rows, pgx.RowToStructByPos[guardrails.Switch]); err != nil {
-		return err
-	}
-	rows, _ = q.Query(ctx, `
-		select coalesce(kind, ''), coalesce(site, ''), begins_at, ends_at, reason
-		from freeze_window
-		where lifted_at is null and ends_at > clock_timestamp()`)
-	if x.Freezes, err = pgx.CollectRows(rows, pgx.RowToStructByPos[guardrails.Freeze]); err != nil {
-		return err
-	}
-	return q.QueryRow(ctx, `
+// queueGlass queues the reading of how often the glass was broken at a step's site.
+func queueGlass(q *pgx.Batch, id guardrails.StepID, x *guardrails.Context) {
+	q.Queue(`
 		select count(*) filter (where approved_at > clock_timestamp() - interval '720 hours'),
 			coalesce(bool_or(approved_at < clock_timestamp() - interval '24 hours'
 				and (select count(*) from glass_review g where g.step_id = step.id) < $2), false)
 		from step
-		where site = $1 and break_glass`, s.Site, guardrails.GlassReviews).Scan(&x.GlassBroken, &x.ReviewLate)
+		where site = (select site from step where id = $1) and break_glass`, id, guardrails.GlassReviews).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&x.GlassBroken, &x.ReviewLate) })
 }

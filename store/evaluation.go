@@ -95,6 +95,7 @@ func (db *DB) SaveEvaluation(ctx context.Context, e *Evaluation, by Asker, verif
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
 const evaluationInsert = `

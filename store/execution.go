@@ -46,11 +46,11 @@ func (db *DB) ClaimExecution(ctx context.Context, id guardrails.StepID, worker s
 	var claimed Execution
 	var outcome error
 	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		s, err := readStep(ctx, tx, id, `for update of s`)
+		s, err := lockStep(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		x, err := contextOf(ctx, tx, &s, By{Machine: worker}, guardrails.Dispatch{})
+		x, err := contextOf(ctx, tx, s.ID, By{Machine: worker}, guardrails.Dispatch{})
 		if err != nil {
 			return err
 		}

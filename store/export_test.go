@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -11,32 +12,16 @@ import (
 // DecideUnaudited is [DB.Decide] for one command that is let through, without
 // its audit entry, to measure what the entry costs.
 func (db *DB) DecideUnaudited(ctx context.Context, id guardrails.StepID, by By, cmd guardrails.Command) error {
-	return pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		s, err := readStep(ctx, tx, id, `for update of s`)
-		if err != nil {
-			return err
-		}
-		x, err := contextOf(ctx, tx, &s, by, cmd)
-		if err != nil {
-			return err
-		}
-		t, err := guardrails.Decide(s.Step, x, cmd)
-		if err != nil {
-			return err
-		}
-		q := &pgx.Batch{}
-		if err := queueTransition(q, &s, &t, x.Now); err != nil {
-			return err
-		}
-		if err := tx.SendBatch(ctx, q).Close(); err != nil {
-			return err
-		}
-		if err := db.enqueueExecutions(ctx, tx, id); err != nil {
-			return err
-		}
-		_, err = readStep(ctx, tx, id, "")
-		return err
-	})
+	var c *command
+	return db.inTwo(ctx,
+		func(q *pgx.Batch) { c = queueCommand(q, id, by, cmd) },
+		func(q *pgx.Batch) error {
+			t, err := guardrails.Decide(c.step.Step, c.context, c.Command)
+			if err != nil {
+				return err
+			}
+			return db.queueChange(q, &c.step, &t, c.context.Now)
+		})
 }
 
 // ReadAs runs statements as a viewer, without whatever the program would add.
@@ -47,4 +32,16 @@ func (db *DB) ReadAs(ctx context.Context, v Viewer, read func(pgx.Tx) error) err
 // OnAConnection runs statements as the program, outside of any transaction.
 func (db *DB) OnAConnection(ctx context.Context, query string, into ...any) error {
 	return db.pool.QueryRow(ctx, query).Scan(into...)
+}
+
+// ExecuteJobs inserts the job of a step twice: as River does, and as a decision does.
+func (db *DB) ExecuteJobs(ctx context.Context, id guardrails.StepID) error {
+	return pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		if err := db.enqueueExecutions(ctx, tx, id); err != nil {
+			return err
+		}
+		q := &pgx.Batch{}
+		db.queueExecute(q, id, time.Now())
+		return tx.SendBatch(ctx, q).Close()
+	})
 }

@@ -79,7 +79,7 @@ func (db *DB) WaitingReviews(ctx context.Context, by By) (n int, err error) {
 }
 
 func brokenGlass(ctx context.Context, tx pgx.Tx, id guardrails.StepID, by By) (b BrokenGlass, err error) {
-	if b.Step, err = readStep(ctx, tx, id, ""); err != nil {
+	if b.Step, err = readStep(ctx, tx, id); err != nil {
 		return b, err
 	}
 	err = tx.QueryRow(ctx, `
@@ -139,7 +139,7 @@ func reviewContext(ctx context.Context, tx pgx.Tx, s *Step, by By) (x guardrails
 // so within a day, or the site can break none.
 func (db *DB) ReviewGlass(ctx context.Context, id guardrails.StepID, by By, justified bool, note string) error {
 	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		s, err := readStep(ctx, tx, id, `for update of s`)
+		s, err := lockStep(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -197,7 +197,7 @@ const reviewersUncalled = `s.break_glass and (select count(*) from glass_review 
 			and convert_from(a.body, 'UTF8')::jsonb ->> 'event' = 'review_asked')`
 
 func callReviewers(ctx context.Context, tx pgx.Tx, id guardrails.StepID) error {
-	s, err := readStep(ctx, tx, id, `for update of s`)
+	s, err := lockStep(ctx, tx, id)
 	if err != nil {
 		return err
 	}

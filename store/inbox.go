@@ -141,12 +141,12 @@ func (db *DB) TryApprovals(ctx context.Context, by By, steps []Step) ([]*guardra
 func (db *DB) Try(ctx context.Context, id guardrails.StepID, by By, commands ...guardrails.Command) ([]*guardrails.Refusal, error) {
 	refusals := make([]*guardrails.Refusal, len(commands))
 	err := db.readOnly(ctx, func(tx pgx.Tx) error {
-		s, err := readStep(ctx, tx, id, "")
+		s, err := readStep(ctx, tx, id)
 		if err != nil {
 			return err
 		}
 		for i, cmd := range commands {
-			x, err := contextOf(ctx, tx, &s, by, cmd)
+			x, err := contextOf(ctx, tx, s.ID, by, cmd)
 			if err != nil {
 				return err
 			}

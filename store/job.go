@@ -66,6 +66,25 @@ const QueueExecute = "execute"
 // InsertOpts names the queue.
 func (ExecuteArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: QueueExecute} }
 
+// executeInsert is what River inserts for an [ExecuteArgs], as one plain statement
+// that is sent together with others.
+const executeInsert = `
+	insert into river_job (kind, queue, args)
+	values ('execute', 'execute', jsonb_build_object('step', $1::text))`
+
+// wakeEach is the shortest time between two notifications: they make transactions
+// commit one after the other. A sender that heard of none looks once a second.
+const wakeEach = 100 * time.Millisecond
+
+// queueExecute queues what [DB.enqueueExecutions] does.
+func (db *DB) queueExecute(q *pgx.Batch, id guardrails.StepID, now time.Time) {
+	q.Queue(executeInsert, id)
+	last, at := db.woken.Load(), now.UnixMicro()
+	if at-last >= wakeEach.Microseconds() && db.woken.CompareAndSwap(last, at) {
+		q.Queue(`select pg_notify(current_schema() || '.river_insert', '{"queue": "execute"}')`)
+	}
+}
+
 // enqueueExecutions wakes the execution of a step when the transaction commits.
 func (db *DB) enqueueExecutions(ctx context.Context, tx pgx.Tx, id guardrails.StepID) error {
 	if _, err := db.jobs.InsertTx(ctx, tx, ExecuteArgs{Step: string(id)}, nil); err != nil {

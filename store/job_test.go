@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"tallyman/guardrails"
 	"tallyman/store"
 	"tallyman/store/storetest"
 	"tallyman/warehouse"
@@ -89,5 +90,35 @@ func TestSites(t *testing.T) {
 	}
 	if s := sites[0]; s.Code != "AA" || s.Currency != warehouse.NoCurrency || s.LastSeq != 3 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// A decision inserts its job itself, to do so together with everything else.
+func TestADecisionsJobIsAsRiverInsertsIt(t *testing.T) {
+	dsn := storetest.DSN(t)
+	db, conn := open(t, dsn), connect(t, dsn)
+	if err := db.ExecuteJobs(t.Context(), "st_1"); err != nil {
+		t.Fatal(err)
+	}
+	rows, _ := conn.Query(t.Context(), `select to_jsonb(j) - '{id,created_at,scheduled_at}'::text[] from river_job j order by id`)
+	jobs, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(jobs) != 2 || jobs[0] != jobs[1] {
+		t.Errorf("%v, %v", jobs, err)
+	}
+}
+
+// Whoever sends hears of a decision through the channel that River listens to.
+func TestADecisionWakesTheSender(t *testing.T) {
+	dsn := storetest.DSN(t)
+	db, conn := open(t, dsn), connect(t, dsn)
+	step, by := propose(t, db), store.By{Person: supervisor(t, conn), Session: "s"}
+	exec(t, conn, `listen "public.river_insert"`)
+	if _, err := db.Decide(t.Context(), step.ID, by, guardrails.Approve{Binding: step.Binding}); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, conn, `notify "public.river_insert", 'none'`) // so that the wait ends
+	n, err := conn.WaitForNotification(t.Context())
+	if err != nil || n.Payload != `{"queue": "execute"}` {
+		t.Errorf("heard %+v, %v", n, err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"tallyman/store/storetest"
 )
 
-// What every approval and every page asks for is looked up, not searched for.
+// What approvals and every page ask for is looked up, not searched for.
 func TestLookupsUseTheirIndex(t *testing.T) {
 	dsn := storetest.DSN(t)
 	conn := connect(t, dsn)
@@ -26,7 +26,8 @@ func TestLookupsUseTheirIndex(t *testing.T) {
 	db := open(t, u.String())
 	step := propose(t, db)
 	by := store.By{Person: supervisor(t, conn), Session: "s", AuthenticatedAt: time.Now()}
-	if _, err := db.Try(t.Context(), step.ID, by, guardrails.Approve{Binding: step.Binding}); err != nil {
+	glass := guardrails.Approve{Binding: step.Binding, Reason: "fire", Incident: "INC-1"}
+	if _, err := db.Try(t.Context(), step.ID, by, guardrails.Approve{Binding: step.Binding}, glass); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.InboxSteps(t.Context(), store.Viewer{Person: by.Person}, store.StepFilter{Done: true}, store.StepCursor{}, 10); err != nil {

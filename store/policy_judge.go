@@ -112,7 +112,7 @@ func (db *DB) Rejudge(ctx context.Context, id guardrails.StepID, by By) error {
 func (db *DB) rejudge(ctx context.Context, id guardrails.StepID, by By) (event guardrails.Event, err error) {
 	var refused error
 	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		s, err := readStep(ctx, tx, id, `for update of s`)
+		s, err := lockStep(ctx, tx, id)
 		if err != nil || s.State != guardrails.Pending && s.State != guardrails.Blocked {
 			return err
 		}
@@ -132,7 +132,7 @@ func (db *DB) rejudge(ctx context.Context, id guardrails.StepID, by By) (event g
 		case s.Requirement.Covers(judged.Requirement):
 			return nil
 		}
-		x, err := contextOf(ctx, tx, &s, by, cmd)
+		x, err := contextOf(ctx, tx, s.ID, by, cmd)
 		if err != nil {
 			return err
 		}

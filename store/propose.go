@@ -69,12 +69,12 @@ func (db *DB) propose(ctx context.Context, tx pgx.Tx, id guardrails.StepID, r gu
 	if err := insertProposals(ctx, tx, []proposal{p}); err != nil {
 		return Step{}, err
 	}
-	return readStep(ctx, tx, id, "")
+	return readStep(ctx, tx, id)
 }
 
 // supersede ends a step that nobody decided.
 func (db *DB) supersede(ctx context.Context, tx pgx.Tx, old *Step, by guardrails.StepID, now time.Time) error {
-	locked, err := readStep(ctx, tx, old.ID, `for update of s`)
+	locked, err := lockStep(ctx, tx, old.ID)
 	if err != nil {
 		return err
 	}

@@ -46,11 +46,11 @@ func (db *DB) ReportOnce(ctx context.Context, id guardrails.StepID, by By, w Wor
 func (db *DB) TryReports(ctx context.Context, id guardrails.StepID, by By, words ...Word) ([]*guardrails.Refusal, error) {
 	refusals := make([]*guardrails.Refusal, len(words))
 	err := db.readOnly(ctx, func(tx pgx.Tx) error {
-		s, err := readStep(ctx, tx, id, "")
+		s, err := readStep(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		x, err := contextOf(ctx, tx, &s, by, guardrails.Resolve{})
+		x, err := contextOf(ctx, tx, s.ID, by, guardrails.Resolve{})
 		if err != nil {
 			return err
 		}
@@ -72,11 +72,11 @@ func (db *DB) TryReports(ctx context.Context, id guardrails.StepID, by By, words
 // reportIn is ReportByHand within a transaction, which must commit also when the
 // word was not taken.
 func (db *DB) reportIn(ctx context.Context, tx pgx.Tx, id guardrails.StepID, by By, w Word) (after Step, refused, err error) {
-	s, err := readStep(ctx, tx, id, `for update of s`)
+	s, err := lockStep(ctx, tx, id)
 	if err != nil {
 		return Step{}, nil, err
 	}
-	x, err := contextOf(ctx, tx, &s, by, guardrails.Resolve{})
+	x, err := contextOf(ctx, tx, s.ID, by, guardrails.Resolve{})
 	if err != nil {
 		return Step{}, nil, err
 	}
@@ -105,7 +105,7 @@ func (db *DB) reportIn(ctx context.Context, tx pgx.Tx, id guardrails.StepID, by 
 	if err := db.settle(ctx, tx, &s, e, Report{Outcome: outcome, Detail: said}, by.String(), x.Now); err != nil {
 		return Step{}, nil, err
 	}
-	if after, err = readStep(ctx, tx, id, ""); err != nil || after.State != guardrails.Failed || outcome != ReportRefused {
+	if after, err = lockStep(ctx, tx, id); err != nil || after.State != guardrails.Failed || outcome != ReportRefused {
 		return after, nil, err
 	}
 	// Nothing of it can be sent again, so that it is over.
@@ -116,7 +116,7 @@ func (db *DB) reportIn(ctx context.Context, tx pgx.Tx, id guardrails.StepID, by 
 	if err := db.saveTransition(ctx, tx, &after, &t, by.String(), x.Now); err != nil {
 		return Step{}, nil, err
 	}
-	after, err = readStep(ctx, tx, id, "")
+	after, err = readStep(ctx, tx, id)
 	return after, nil, err
 }
 

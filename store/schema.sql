@@ -174,8 +174,6 @@ create table decision_human (
     decision_id bigint not null,
     constraint decision_human_pkey PRIMARY KEY (step_id, binding, person_id),
     constraint decision_human_decision_id_fkey FOREIGN KEY (decision_id) REFERENCES decision(id),
-    constraint decision_human_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
-    constraint decision_human_step_id_fkey FOREIGN KEY (step_id) REFERENCES step(id),
 );
 CREATE TRIGGER decision_human_change BEFORE DELETE OR UPDATE ON public.decision_human FOR EACH ROW EXECUTE FUNCTION refuse_change();
 alter table decision_human enable row level security;
@@ -1396,18 +1394,18 @@ CREATE OR REPLACE FUNCTION public.check_step_audited()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
-declare
-    silent boolean := new.audited = 0 and new.touched_at is null and new.state in ('pending', 'blocked', 'superseded')
-        and exists (select from recommendation where id = new.recommendation_id and ranking_id is not null);
-    before int := case tg_op when 'UPDATE' then old.audited else 0 end;
 begin
-    if not silent and (new.audited <> before + 1 or not exists (
-        select from audit_entry where stream = new.id and seq = new.audited))
-    then
-        raise exception 'version % of step % has no audit entry', new.version, new.id
-            using errcode = 'integrity_constraint_violation', constraint = 'step_audited';
+    if new.audited = 1 + (case tg_op when 'UPDATE' then old.audited else 0 end) then
+        if exists (select from audit_entry where stream = new.id and seq = new.audited) then
+            return null;
+        end if;
+    elsif new.audited = 0 and new.touched_at is null and new.state in ('pending', 'blocked', 'superseded') then
+        if exists (select from recommendation where id = new.recommendation_id and ranking_id is not null) then
+            return null;
+        end if;
     end if;
-    return null;
+    raise exception 'version % of step % has no audit entry', new.version, new.id
+        using errcode = 'integrity_constraint_violation', constraint = 'step_audited';
 end
 $function$
 
@@ -1563,11 +1561,14 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.humans(requirement jsonb)
  RETURNS bigint
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
 AS $function$
-    select coalesce(sum((slot ->> 'count')::int), 0)
-    from jsonb_array_elements(requirement -> 'slots') slot
+begin
+    return (
+        select coalesce(sum((slot ->> 'count')::int), 0)
+        from jsonb_array_elements(requirement -> 'slots') slot);
+end
 $function$
 
 CREATE OR REPLACE FUNCTION public.note_decision_humans()
@@ -1585,21 +1586,24 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.plan_hash(recommendation text)
  RETURNS bytea
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
 AS $function$
-    select sha256(
-        convert_to(case when bool_and(compensate is null and irreversible is null) then 'tallyman/plan/v1' else 'tallyman/plan/v2' end, 'UTF8')
-        || '\x00'::bytea
-        || string_agg(
-            int8send(octet_length(target)) || convert_to(target, 'UTF8')
-            || int8send(octet_length(body)) || body
-            || int8send(coalesce(octet_length(compensate), 0)) || coalesce(compensate, ''::bytea)
-            || case when compensate is null and irreversible is null then ''::bytea
-                else int8send(coalesce(octet_length(irreversible), 0)) || convert_to(coalesce(irreversible, ''), 'UTF8') end,
-            ''::bytea order by n))
-    from operation
-    where recommendation_id = recommendation
+begin
+    return (
+        select sha256(
+            convert_to(case when bool_and(compensate is null and irreversible is null) then 'tallyman/plan/v1' else 'tallyman/plan/v2' end, 'UTF8')
+            || '\x00'::bytea
+            || string_agg(
+                int8send(octet_length(target)) || convert_to(target, 'UTF8')
+                || int8send(octet_length(body)) || body
+                || int8send(coalesce(octet_length(compensate), 0)) || coalesce(compensate, ''::bytea)
+                || case when compensate is null and irreversible is null then ''::bytea
+                    else int8send(coalesce(octet_length(irreversible), 0)) || convert_to(coalesce(irreversible, ''), 'UTF8') end,
+                ''::bytea order by n))
+        from operation
+        where recommendation_id = recommendation);
+end
 $function$
 
 CREATE OR REPLACE FUNCTION public.refuse_change()

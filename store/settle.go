@@ -45,7 +45,7 @@ var ErrFenced = errors.New("the claim is not in force any more")
 // follows. Only the newest claim can settle.
 func (db *DB) SettleExecution(ctx context.Context, e Execution, r Report, worker string) error {
 	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		s, err := readStep(ctx, tx, e.Step, `for update of s`)
+		s, err := lockStep(ctx, tx, e.Step)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"tallyman/audit"
 	"tallyman/guardrails"
 	"tallyman/warehouse"
 )
@@ -29,7 +30,8 @@ type Step struct {
 
 	lane    string
 	audited int
-	touched bool // people are at it
+	leaf    audit.Hash // of its last audit entry, where the step is locked
+	touched bool       // people are at it
 }
 
 // stepColumns are read by scanStep, from step s and recommendation r.
@@ -69,20 +71,57 @@ const liveStates = `state in ('blocked', 'pending', 'changes_requested', 'approv
 
 // Step returns a step.
 func (db *DB) Step(ctx context.Context, id guardrails.StepID) (Step, error) {
-	return readStep(ctx, db.pool, id, "")
+	return readStep(ctx, db.pool, id)
 }
 
-func readStep(ctx context.Context, q querier, id guardrails.StepID, lock string) (Step, error) {
-	rows, _ := q.Query(ctx, `
-		select `+stepColumns+`
-		from step s
-		join recommendation r on r.id = s.recommendation_id
-		where s.id = $1 `+lock, id)
+const stepQuery = `
+	select ` + stepColumns + `
+	from step s
+	join recommendation r on r.id = s.recommendation_id
+	where s.id = $1`
+
+func readStep(ctx context.Context, q querier, id guardrails.StepID) (Step, error) {
+	rows, _ := q.Query(ctx, stepQuery, id)
+	return collectStep(rows, id)
+}
+
+func collectStep(rows pgx.Rows, id guardrails.StepID) (Step, error) {
 	s, err := pgx.CollectExactlyOneRow(rows, scanStep)
 	if err != nil {
 		return Step{}, fmt.Errorf("step %s: %w", id, notFound(err))
 	}
 	return s, nil
+}
+
+// lockStep reads a step that only this transaction can change from then on.
+func lockStep(ctx context.Context, tx pgx.Tx, id guardrails.StepID) (Step, error) {
+	var s Step
+	q := &pgx.Batch{}
+	queueLock(q, id, &s)
+	err := tx.SendBatch(ctx, q).Close()
+	return s, err
+}
+
+// queueLock queues [lockStep]. The last leaf is read by a statement of its own,
+// which sees what whoever had the lock before wrote.
+func queueLock(q *pgx.Batch, id guardrails.StepID, s *Step) {
+	q.Queue(stepQuery+` for update of s`, id).Query(func(rows pgx.Rows) (err error) {
+		*s, err = collectStep(rows, id)
+		return err
+	})
+	q.Queue(lastLeafQuery, id).Query(func(rows pgx.Rows) (err error) {
+		s.leaf, err = collectLeaf(rows)
+		return err
+	})
+}
+
+// after is the step as a transition leaves it, when it is written.
+func (s *Step) after(t *guardrails.Transition, now time.Time) Step {
+	after := *s
+	after.Step, after.Reason, after.ChangedAt = t.Step, t.Reason, now
+	after.audited++
+	after.touched = after.touched || touches(t)
+	return after
 }
 
 // VerifyStep returns the live step to verify a load, or an [ErrNotFound].

@@ -73,7 +73,7 @@ const (
 func (db *DB) StepView(ctx context.Context, viewer Viewer, id guardrails.StepID) (StepView, error) {
 	var v StepView
 	err := db.read(ctx, viewer, func(tx pgx.Tx) (err error) {
-		if v.Step, err = readStep(ctx, tx, id, ""); err != nil {
+		if v.Step, err = readStep(ctx, tx, id); err != nil {
 			return err
 		}
 		if v.Now, err = clock(ctx, tx); err != nil {

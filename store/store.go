@@ -30,6 +30,8 @@ type DB struct {
 	accounts atomic.Bool // somebody can sign in
 
 	taxonomies sync.Map // hashes of those written down
+
+	woken atomic.Int64 // when senders were last told of work, in microseconds
 }
 
 // settings are asked of every connection unless the DSN says otherwise. A
@@ -106,6 +108,30 @@ func parseAhead(ctx context.Context, conn *pgx.Conn) error {
 		}
 	}
 	return nil
+}
+
+// inTwo runs a transaction in two round trips: what read queues is sent, and then
+// what write queues when it has been read. An error rolls back.
+func (db *DB) inTwo(ctx context.Context, read func(*pgx.Batch), write func(*pgx.Batch) error) error {
+	conn, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release() // which closes it when its transaction is still open
+	q := &pgx.Batch{}
+	q.Queue(`begin`)
+	read(q)
+	if err = conn.SendBatch(ctx, q).Close(); err == nil {
+		q = &pgx.Batch{}
+		if err = write(q); err == nil {
+			q.Queue(`commit`)
+			err = conn.SendBatch(ctx, q).Close()
+		}
+	}
+	if err != nil {
+		_, _ = conn.Exec(ctx, `rollback`)
+	}
+	return err
 }
 
 // Close waits for running transactions and closes every connection.

@@ -26,29 +26,24 @@ func violates(err error, constraint string) bool {
 }
 
 // saveTransition writes a transition: the step, the decision, the executions of an
-// approved step, and the audit entry. The step's row is locked.
+// approved step, the audit entry and the job. The step's row is locked.
 func (db *DB) saveTransition(ctx context.Context, tx pgx.Tx, was *Step, t *guardrails.Transition, actor string, now time.Time) error {
 	q := &pgx.Batch{}
-	if err := queueTransition(q, was, t, now); err != nil {
+	if err := db.queueTransition(q, was, t, actor, now); err != nil {
 		return err
 	}
-	prev, err := lastLeaf(ctx, tx, string(t.Step.ID))
-	if err != nil {
-		return err
-	}
-	if err := queueAudit(q, transitionEntry(was, t, actor, now, prev)); err != nil {
-		return err
-	}
-	if err := tx.SendBatch(ctx, q).Close(); err != nil {
-		return err
-	}
-	if t.Event != guardrails.Authorised && t.Event != guardrails.Replayed {
-		return nil
-	}
-	return db.enqueueExecutions(ctx, tx, t.Step.ID)
+	return tx.SendBatch(ctx, q).Close()
 }
 
-func queueTransition(q *pgx.Batch, was *Step, t *guardrails.Transition, now time.Time) error {
+func (db *DB) queueTransition(q *pgx.Batch, was *Step, t *guardrails.Transition, actor string, now time.Time) error {
+	if err := db.queueChange(q, was, t, now); err != nil {
+		return err
+	}
+	return queueAudit(q, transitionEntry(was, t, actor, now))
+}
+
+// queueChange queues a transition without its audit entry.
+func (db *DB) queueChange(q *pgx.Batch, was *Step, t *guardrails.Transition, now time.Time) error {
 	requirement, err := writeRequirement(t.Step.Requirement)
 	if err != nil {
 		return err
@@ -65,13 +60,19 @@ func queueTransition(q *pgx.Batch, was *Step, t *guardrails.Transition, now time
 			audited = audited + 1, changed_at = $15
 		where id = $1 and version = $3 - 1`,
 		s.ID, s.State, s.Version, s.Policy, requirement, s.Binding[:], s.ExpiresAt, present(s.ApprovedAt, !s.ApprovedAt.IsZero()),
-		s.Assignee, s.Escalation, s.BreakGlass, s.SupersededBy, t.Reason, t.Decision != nil || s.Assignee != 0, now, s.WaitsSince)
+		s.Assignee, s.Escalation, s.BreakGlass, s.SupersededBy, t.Reason, touches(t), now, s.WaitsSince)
 	if t.Event == guardrails.Authorised {
 		queueExecutions(q, was, now)
 	}
 	queueFollowing(q, was, t, now)
+	if t.Event == guardrails.Authorised || t.Event == guardrails.Replayed {
+		db.queueExecute(q, s.ID, now)
+	}
 	return nil
 }
+
+// touches reports whether people are at a step after a transition.
+func touches(t *guardrails.Transition) bool { return t.Decision != nil || t.Step.Assignee != 0 }
 
 func queueDecision(q *pgx.Batch, step guardrails.StepID, d *guardrails.Decision) {
 	q.Queue(`
@@ -113,9 +114,9 @@ func queueFollowing(q *pgx.Batch, was *Step, t *guardrails.Transition, now time.
 	}
 }
 
-func transitionEntry(was *Step, t *guardrails.Transition, actor string, now time.Time, prev audit.Hash) audit.Entry {
+func transitionEntry(was *Step, t *guardrails.Transition, actor string, now time.Time) audit.Entry {
 	e := audit.Entry{
-		Stream: string(t.Step.ID), Seq: was.audited + 1, Prev: prev, At: now, Event: string(t.Event), Actor: actor,
+		Stream: string(t.Step.ID), Seq: was.audited + 1, Prev: was.leaf, At: now, Event: string(t.Event), Actor: actor,
 		Facts: []audit.Fact{
 			{Name: "from", Value: string(t.From)},
 			{Name: "to", Value: string(t.Step.State)},
@@ -164,20 +165,26 @@ func appendEntry(ctx context.Context, tx pgx.Tx, e audit.Entry) error {
 	return tx.SendBatch(ctx, q).Close()
 }
 
-// lastLeaf returns the leaf that the next entry of a stream follows on. The
+// lastLeafQuery reads the leaf that the next entry of a stream follows on. The
 // caller holds the lock that makes entries of the stream take turns.
-func lastLeaf(ctx context.Context, q querier, stream string) (leaf audit.Hash, err error) {
+const lastLeafQuery = `
+	select leaf
+	from audit_entry
+	where stream = $1
+	order by seq desc
+	limit 1`
+
+func lastLeaf(ctx context.Context, q querier, stream string) (audit.Hash, error) {
+	rows, _ := q.Query(ctx, lastLeafQuery, stream)
+	return collectLeaf(rows)
+}
+
+func collectLeaf(rows pgx.Rows) (leaf audit.Hash, err error) {
 	var b []byte
-	err = q.QueryRow(ctx, `
-		select leaf
-		from audit_entry
-		where stream = $1
-		order by seq desc
-		limit 1`, stream).Scan(&b)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return leaf, nil
-	}
-	copy(leaf[:], b)
+	_, err = pgx.ForEachRow(rows, []any{&b}, func() error {
+		copy(leaf[:], b)
+		return nil
+	})
 	return leaf, err
 }
 

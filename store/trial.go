@@ -45,7 +45,11 @@ func newTrial(ctx context.Context, q querier, by By, steps []Step, others ...gua
 
 // approve tries to approve each step; a nil says that it would be approved.
 func (t *trial) approve(ctx context.Context, q querier, steps []Step) (refusals []*guardrails.Refusal, err error) {
-	if t.context.Spent, err = spent(ctx, q, t.context.Actor); err != nil {
+	who := t.context.Actor.Person.ID
+	if p := t.context.Actor.Principal; p != nil {
+		who = p.ID
+	}
+	if t.context.Spent, err = spent(ctx, q, who); err != nil {
 		return nil, err
 	}
 	refusals = make([]*guardrails.Refusal, len(steps))

@@ -26,6 +26,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"tallyman/docs/bench/cpu"
 	"tallyman/fixtures"
 	"tallyman/pglocal"
 	"tallyman/store"
@@ -49,13 +50,13 @@ type bench struct {
 	csv    []byte
 	rows   map[string][]byte // by table, as COPY wrote them
 	took   map[string][]time.Duration
-	used   map[string]cpu // in all rounds
+	used   map[string]cpu.Time // in all rounds
 }
 
 var measures = []string{"copy", "import", "csv", "again", "read", "bytime"}
 
 func run(ctx context.Context, n, rounds int, w io.Writer) (err error) {
-	b := &bench{dsn: os.Getenv("DATABASE_URL"), rows: map[string][]byte{}, took: map[string][]time.Duration{}, used: map[string]cpu{}}
+	b := &bench{dsn: os.Getenv("DATABASE_URL"), rows: map[string][]byte{}, took: map[string][]time.Duration{}, used: map[string]cpu.Time{}}
 	if b.dsn == "" {
 		dir, err := os.MkdirTemp("", "tallyman-bench-")
 		if err != nil {
@@ -86,7 +87,7 @@ func run(ctx context.Context, n, rounds int, w io.Writer) (err error) {
 		rate := b.rate(median(b.took[m]))
 		each := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 / float64(rounds*len(b.events)) }
 		_, _ = fmt.Fprintf(w, "median   %-6s  %8.0f events/s  %.2f of copy;  CPU per event: client %.2f, PostgreSQL %.2f µs\n",
-			m, rate, rate/base, each(b.used[m].client), each(b.used[m].server))
+			m, rate, rate/base, each(b.used[m].Client), each(b.used[m].Server))
 	}
 	return nil
 }
@@ -151,11 +152,11 @@ func (b *bench) fromMemory() func() (warehouse.Event, error) {
 }
 
 func (b *bench) time(measure string, fn func() error) error {
-	before, start := cpuNow(), time.Now()
+	before, start := cpu.Now(), time.Now()
 	err := fn()
 	b.took[measure] = append(b.took[measure], time.Since(start))
-	used := cpuNow().sub(before)
-	b.used[measure] = cpu{b.used[measure].client + used.client, b.used[measure].server + used.server}
+	used := cpu.Now().Sub(before)
+	b.used[measure] = cpu.Time{Client: b.used[measure].Client + used.Client, Server: b.used[measure].Server + used.Server}
 	if err != nil {
 		return fmt.Errorf("%s: %w", measure, err)
 	}

@@ -1,4 +1,6 @@
-package main
+// Package cpu reads how much processor time a benchmark and its PostgreSQL used,
+// which says more than the clock when the machine has other work.
+package cpu
 
 import (
 	"fmt"
@@ -10,20 +12,20 @@ import (
 	"time"
 )
 
-// cpu is processor time, which says more than wall time when the machine has
-// other work.
-type cpu struct {
-	client time.Duration
-	server time.Duration // of PostgreSQL's processes; 0 when they are not this program's or not on Linux
+// Time is processor time.
+type Time struct {
+	Client time.Duration // of this program
+	Server time.Duration // of PostgreSQL's processes; 0 when they are not this program's or not on Linux
 }
 
-func (c cpu) sub(d cpu) cpu { return cpu{c.client - d.client, c.server - d.server} }
+// Sub returns the difference.
+func (t Time) Sub(u Time) Time { return Time{t.Client - u.Client, t.Server - u.Server} }
 
-// cpuNow reads what was used so far.
-func cpuNow() cpu {
+// Now reads what was used so far.
+func Now() Time {
 	var self syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &self)
-	c := cpu{client: time.Duration(self.Utime.Nano() + self.Stime.Nano())}
+	t := Time{Client: time.Duration(self.Utime.Nano() + self.Stime.Nano())}
 	files, _ := filepath.Glob("/proc/[0-9]*/stat")
 	processes := make(map[int]process, len(files))
 	for _, name := range files {
@@ -34,12 +36,12 @@ func cpuNow() cpu {
 	for _, p := range processes {
 		switch me := os.Getpid(); {
 		case p.parent == me: // the postmaster, with its sessions that ended
-			c.server += p.own + p.ended
+			t.Server += p.own + p.ended
 		case processes[p.parent].parent == me:
-			c.server += p.own
+			t.Server += p.own
 		}
 	}
-	return c
+	return t
 }
 
 type process struct {
