@@ -32,7 +32,7 @@ func TestTheCorpusHeldOut(t *testing.T) {
 	e.Signals = taxonomy.ScoreSignals(judged)
 	t.Logf("%d held out: accuracy %.3f, macro-F1 %.3f, ECE %.3f, 98 %% right: %.3f answered, at its own thresholds %.3f with %.3f right, signals %+v, oos %+v",
 		len(heldOut), e.Accuracy, e.MacroF1, e.ECE, e.CoverageAt["0.98"], e.Abstaining.Coverage, e.Abstaining.Precision, e.Signals, *e.OOS)
-	if e.MacroF1 < 0.50 || e.ECE > 0.06 || e.OOS.AUROC < 0.86 || e.Signals["safety"].Recall < 0.90 {
+	if e.MacroF1 < 0.75 || e.ECE > 0.05 || e.OOS.AUROC < 0.93 || e.Abstaining.Precision < 0.96 || e.Abstaining.Coverage < 0.3 || e.Signals["safety"].Recall < 0.96 {
 		t.Error("that is worse than it was")
 	}
 }

@@ -31,7 +31,8 @@ type languageModel struct {
 // nobody when no server is given.
 func (l *languageModel) tickets(ctx context.Context, db *store.DB, log *slog.Logger) (*triage.Desk, *llm.Client, error) {
 	desk := triage.NewDesk(triage.DefaultTaxonomy(), l.LLMBaseURL != "")
-	if err := jobs.AdoptTicketModel(ctx, db, desk); err != nil {
+	err := jobs.AdoptTicketModel(ctx, db, desk)
+	if err != nil && !errors.Is(err, triage.ErrOldModel) { // then the program's own serves, and the upkeep says so
 		return nil, nil, err
 	}
 	if l.LLMBaseURL == "" {
