@@ -84,10 +84,14 @@ func TestAThresholdHasAStandardErrorToSpare(t *testing.T) {
 
 func TestVariationsOfOneThoughtAreHeldOutTogether(t *testing.T) {
 	examples := []Example{
-		{"when will my withdrawal be processed", "a"}, {"when will the withdrawal be processed", "a"},
-		{"please tell me when will my withdrawal be processed", "a"}, {"where is my money", "a"},
-		{"how can i change the mobile number", "b"}, {"how do i change the mobile number", "b"},
-		{"i want to change the mobile number", "b"}, {"got a new sim", "b"},
+		{"when will my withdrawal be processed", "a"},
+		{"when will the withdrawal be processed", "a"},
+		{"please tell me when will my withdrawal be processed", "a"},
+		{"where is my money", "a"},
+		{"how can i change the mobile number", "b"},
+		{"how do i change the mobile number", "b"},
+		{"i want to change the mobile number", "b"},
+		{"got a new sim", "b"},
 	}
 	c, err := newCorpus(examples, DefaultSettings())
 	if err != nil {
