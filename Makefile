@@ -64,10 +64,8 @@ fuzz: ## every fuzzer for FUZZTIME (20s)
 	@sh scripts/fuzz.sh
 
 .PHONY: soak
-soak: ## 100,000 command sequences; the program under 50 kills and 10 stops of PostgreSQL; long attacks
-	TALLYMAN_SEQUENCES=100000 $(GO) test -count=1 -timeout 0 -run '^TestSequences$$' -v ./guardrails
-	TALLYMAN_SOAK=long $(GO) test -count=1 -timeout 0 -tags e2e -run 'Soak|AttackProcess' -v ./e2e/...
-	TALLYMAN_SOAK=long $(GO) test -count=1 -timeout 0 -run 'TestAttack(Approvals)?$$/(16|53)_' -v ./store ./jobs
+soak: ## 100,000 command sequences; the program under 50 kills and 10 stops of PostgreSQL; long attacks (SOAK=short: two minutes)
+	@sh scripts/soak.sh $(or $(SOAK),long)
 
 .PHONY: bench
 bench: ## every benchmark

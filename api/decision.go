@@ -122,7 +122,7 @@ func (s *server) once(ctx context.Context, in *StepCommand, what string, do func
 		Actor: fmt.Sprintf("person:%d", me.Person), Key: in.IdempotencyKey, Status: http.StatusOK,
 		Fingerprint: sha256.Sum256(fmt.Appendf(nil, "POST /v1/steps/%s/%s\n%s", in.ID, what, in.RawBody)),
 		Answer: func(after store.Step) ([]byte, error) {
-			return json.Marshal(summaryOf(&after, refusalAfter(&after)))
+			return json.Marshal(summaryOf(&after, youOf(refusalAfter(&after), store.Decider{})))
 		},
 	})
 	if refusal, ok := errors.AsType[*guardrails.Refusal](err); ok {
@@ -154,7 +154,7 @@ func (s *server) refused(ctx context.Context, id string, r *guardrails.Refusal) 
 	case guardrails.CodeReasonMissing:
 		p.Status, p.Field = http.StatusUnprocessableEntity, "reason"
 	case guardrails.CodeMachine, guardrails.CodeInactive, guardrails.CodeSelfApproval, guardrails.CodePart, guardrails.CodeUnprovenPart, guardrails.CodeDelegation,
-		guardrails.CodeRoleMissing, guardrails.CodeValueLimit, guardrails.CodeDailyLimit, guardrails.CodeStepUp, guardrails.CodeNotAllowed, guardrails.CodeBreakGlass,
+		guardrails.CodeRoleMissing, guardrails.CodeTooEarly, guardrails.CodeValueLimit, guardrails.CodeDailyLimit, guardrails.CodeStepUp, guardrails.CodeNotAllowed, guardrails.CodeBreakGlass,
 		guardrails.CodeBreakGlassLimit, guardrails.CodeBreakGlassReview, guardrails.CodeSameHuman, guardrails.CodeBulk:
 	}
 	view, err := s.db.StepView(ctx, viewerOf(ctx), guardrails.StepID(id))

@@ -59,12 +59,20 @@ type requirement struct {
 }
 
 type slot struct {
-	Role  guardrails.Role `json:"role"`
-	Count int             `json:"count"`
+	Role     guardrails.Role `json:"role"`
+	Count    int             `json:"count"`
+	StandIns []standIn       `json:"stand_ins" doc:"Who may approve in place of the role, the soonest first"`
+}
+
+type standIn struct {
+	Role guardrails.Role `json:"role"`
+	From time.Time       `json:"from" doc:"From when on"`
+	Due  bool            `json:"due" doc:"That has come"`
 }
 
 type you struct {
-	CanApprove bool   `json:"can_approve"`
+	CanApprove bool   `json:"can_approve" doc:"For yourself, or for somebody who delegated it to you"`
+	OnBehalfOf int64  `json:"on_behalf_of,omitempty" doc:"Person for whom you can, when you cannot for yourself; the decision names them"`
 	Code       string `json:"code,omitempty" doc:"Why not"`
 	Detail     string `json:"detail,omitempty"`
 }
@@ -98,6 +106,7 @@ type decisionAnswer struct {
 	OnBehalfOf int64              `json:"on_behalf_of,omitempty"`
 	Verdict    guardrails.Verdict `json:"verdict"`
 	Slot       guardrails.Role    `json:"slot,omitempty"`
+	StoodInAs  guardrails.Role    `json:"stood_in_as,omitempty" doc:"The role in which they stood in for the slot's; left out for that itself"`
 	Reason     string             `json:"reason,omitempty"`
 	At         time.Time          `json:"at"`
 	Counts     bool               `json:"counts" doc:"An approval that counts now: for this binding, by somebody who could still give it"`
@@ -140,10 +149,26 @@ func (s *server) steps(ctx context.Context, in *stepsRequest) (*stepsResponse, e
 	if err != nil {
 		return nil, err
 	}
+	others, err := s.db.TryDelegated(ctx, actorOf(ctx), steps)
+	if err != nil {
+		return nil, err
+	}
 	for i := range steps {
-		answer.Data = append(answer.Data, summaryOf(&steps[i], refusals[i]))
+		answer.Data = append(answer.Data, summaryOf(&steps[i], youOf(refusals[i], others[steps[i].ID])))
 	}
 	return &stepsResponse{answer}, nil
+}
+
+// youOf says whether somebody can approve a step: for themselves if refusal is nil,
+// else for the other, if there is one.
+func youOf(refusal *guardrails.Refusal, other store.Decider) you {
+	switch {
+	case refusal == nil:
+		return you{CanApprove: true}
+	case other.ID != 0:
+		return you{CanApprove: true, OnBehalfOf: int64(other.ID)}
+	}
+	return you{Code: string(refusal.Code), Detail: refusal.Detail}
 }
 
 func readStepCursor(cursor string) (store.StepCursor, error) {
@@ -159,24 +184,30 @@ func readStepCursor(cursor string) (store.StepCursor, error) {
 	return store.StepCursor{ExpiresAt: t, ID: guardrails.StepID(id)}, nil
 }
 
-func summaryOf(step *store.Step, refusal *guardrails.Refusal) stepSummary {
+func summaryOf(step *store.Step, y you) stepSummary {
 	r := &step.Requirement
 	out := stepSummary{
 		ID: step.ID, Version: step.Version, State: step.State, Action: step.Kind, Site: step.Site, Subject: step.Subject,
 		Payload: json.RawMessage(step.PayloadBytes), Binding: step.Binding.String(), CreatedAt: step.CreatedAt, ExpiresAt: step.ExpiresAt,
-		Assignee: int64(step.Assignee), SupersededBy: step.SupersededBy, Reason: step.Reason, You: you{CanApprove: refusal == nil},
+		Assignee: int64(step.Assignee), SupersededBy: step.SupersededBy, Reason: step.Reason, You: y,
 		Requirement: requirement{Slots: []slot{}, Fresh: r.Auth == guardrails.Fresh, Excludes: (r.Excludes | step.Kind.Excludes()).Names(), Deny: append([]string{}, r.Deny...)},
 	}
 	for _, needed := range r.Slots {
-		out.Requirement.Slots = append(out.Requirement.Slots, slot(needed))
+		out.Requirement.Slots = append(out.Requirement.Slots, slot{needed.Role, needed.Count, standInsOf(step, needed.Role)})
 	}
 	if step.Value != guardrails.UnknownAmount {
 		out.Value = &money{warehouse.Money{Minor: step.Value, Currency: step.Currency}.String(), step.Currency}
 	}
-	if refusal != nil {
-		out.You.Code, out.You.Detail = string(refusal.Code), refusal.Detail
-	}
 	return out
+}
+
+func standInsOf(step *store.Step, role guardrails.Role) []standIn {
+	all := []standIn{}
+	for _, x := range step.Ladder(role) {
+		from := step.From(x)
+		all = append(all, standIn{x.Role, from, !step.ReadAt.Before(from)})
+	}
+	return all
 }
 
 // visibleStep returns a step that the caller may see. At a site where a person has
@@ -199,13 +230,17 @@ func (s *server) readStep(ctx context.Context, in *stepPath) (*stepResponse, err
 	if err != nil {
 		return nil, err
 	}
+	others, err := s.db.TryDelegated(ctx, actorOf(ctx), []store.Step{view.Step})
+	if err != nil {
+		return nil, err
+	}
 	if me := humanOf(ctx); me != nil {
 		if err := s.db.NoteView(ctx, me.Person, &view.Step); err != nil {
 			return nil, err
 		}
 	}
 	a := stepAnswer{
-		stepSummary: summaryOf(&view.Step, tried[0]), Plan: []operationAnswer{}, Evidence: rawJSON(view.EvidenceBytes),
+		stepSummary: summaryOf(&view.Step, youOf(tried[0], others[view.ID])), Plan: []operationAnswer{}, Evidence: rawJSON(view.EvidenceBytes),
 		Policy: view.Policy, Matched: append([]string{}, view.Matched...), Decisions: []decisionAnswer{}, Executions: executionsOf(&view),
 	}
 	if view.Successor != "" {
@@ -215,7 +250,7 @@ func (s *server) readStep(ctx context.Context, in *stepPath) (*stepResponse, err
 		a.Plan = append(a.Plan, operationAnswer{o.Target, rawJSON(o.Body), rawJSON(o.Compensate), o.Final})
 	}
 	for _, d := range view.Decisions {
-		out := decisionAnswer{Person: int64(d.Person), Name: view.Names[d.Person], OnBehalfOf: int64(d.OnBehalfOf), Verdict: d.Verdict, Slot: d.Slot, Reason: d.Reason, At: d.At}
+		out := decisionAnswer{Person: int64(d.Person), Name: view.Names[d.Person], OnBehalfOf: int64(d.OnBehalfOf), Verdict: d.Verdict, Slot: d.Slot, StoodInAs: d.As, Reason: d.Reason, At: d.At}
 		for _, counted := range view.Standing {
 			out.Counts = out.Counts || counted.Person == d.Person && counted.At.Equal(d.At)
 		}

@@ -2,12 +2,29 @@ package features
 
 import "math"
 
-// apply folds one fact into its site and the positions it touches. What is
-// known of loads is judged as of before.
-func (s *site) apply(c *Coder, f *Fact, touch touch, before int64) {
+// apply folds one fact into the positions it touches and into its site. What
+// is known of loads is judged as of before.
+func (s *site) apply(c *Coder, f *Fact, before int64) {
+	t := s.touch(c, f)
+	for i, touched := range [2]uint32{t.place, t.other} {
+		if touched == 0 {
+			continue
+		}
+		s.outcomes = s.outcomes[:0]
+		p, e := s.positions.at(touched-1), f.entry(i == 1)
+		x := s.enter(p, &e)
+		s.spread(f, p.home, &x)
+	}
+	s.take(c, f, before)
+}
+
+// take folds into the site what a fact says of more than its positions.
+func (s *site) take(c *Coder, f *Fact, before int64) {
 	s.offset.set(f.At, f.Offset)
-	a, b := s.touched(touch)
-	if f.Cost != none || f.Pack != 0 || f.Attrs != 0 {
+	if f.Place == 0 {
+		s.item(f.SKU) // it is here, whatever its book
+	}
+	if f.Tells {
 		s.items.at(s.item(f.SKU)).describe(f)
 	}
 	switch f.Kind {
@@ -15,113 +32,8 @@ func (s *site) apply(c *Coder, f *Fact, touch touch, before int64) {
 		s.announce(c, f, before)
 	case kindReceipt:
 		s.receive(c, f, before)
-		s.move(f, a, f.Qty)
-	case kindReturn:
-		s.move(f, a, f.Qty)
-	case kindPutaway:
-		if a == nil {
-			s.item(f.SKU) // it is here, whatever its book
-		} else {
-			s.move(f, a, -f.Qty)
-			s.move(f, b, f.Qty)
-		}
-	case kindPick:
-		s.move(f, a, -f.Qty)
-		if f.HasTo {
-			s.move(f, b, f.Qty)
-		}
-	case kindShipment:
-		s.move(f, a, -f.Qty)
-	case kindTransfer:
-		if f.From == 0 {
-			s.move(f, a, f.Qty)
-		} else {
-			s.move(f, a, -f.Qty)
-		}
-	case kindPickException:
-		s.note(a, entry{at: f.At, qty: f.Qty, ref: f.Expected, user: f.User, kind: f.Kind}, mExceptions)
-	case kindCount:
-		s.enter(a, entry{at: f.At, qty: f.Qty, ref: f.Book, user: f.User, kind: f.Kind})
-	case kindAdjustment:
-		s.note(a, entry{at: f.At, qty: f.Qty, ref: none, user: f.User, kind: f.Kind}, mAdjusts)
-	case kindOpening, kindPosting:
-		s.enter(a, entry{at: f.At, qty: f.Qty, ref: none, user: f.User, kind: f.Kind})
+	default:
 	}
-}
-
-// move records stock entering or leaving one position.
-func (s *site) move(f *Fact, p *position, qty int64) {
-	s.enter(p, entry{at: f.At, qty: qty, ref: none, user: f.User, kind: f.Kind})
-	day := dayOf(f.At)
-	s.tally.on(day).add(mMoves, 1)
-	s.zones[p.zone].tally.on(day).add(mMoves, 1)
-	if f.User != 0 {
-		s.userOf(f.User).on(day).add(mMoves, 1)
-	}
-}
-
-// note records something at a position that every key above it counts.
-func (s *site) note(p *position, e entry, m measure) {
-	s.enter(p, e)
-	day := dayOf(e.at)
-	s.tally.on(day).add(m, 1)
-	s.zones[p.zone].tally.on(day).add(m, 1)
-	s.items.at(p.item).tally.on(day).add(m, 1)
-}
-
-// enter adds an entry to its position and credits the outcomes it changes.
-func (s *site) enter(p *position, e entry) {
-	was := p.standing()
-	if len(p.log) == 0 {
-		s.items.at(p.item).positions++
-	}
-	void, stand := s.log(p, e)
-	for i := range void {
-		s.outcome(p, &void[i], -1)
-	}
-	for i := range stand {
-		s.outcome(p, &stand[i], 1)
-	}
-	now := p.standing()
-	s.received += now.received - was.received
-	s.counted += now.counted - was.counted
-	if n := now.negative - was.negative; n != 0 {
-		s.negatives += n
-		s.zones[p.zone].negatives += n
-		s.items.at(p.item).negatives += n
-	}
-}
-
-// outcome credits a count to every key it tells something about; n is -1 to
-// take it back.
-func (s *site) outcome(p *position, c *count, n int32) {
-	day, credit := dayOf(c.at), c.sums(n)
-	s.tally.on(day).addAll(&credit)
-	s.zones[p.zone].tally.on(day).addAll(&credit)
-	s.items.at(p.item).tally.on(day).addAll(&credit)
-	if c.user != 0 {
-		s.userOf(c.user).on(day).addAll(&credit)
-	}
-	s.credit(scopeSKU, p.sku, day, &credit)
-	s.credit(scopeAll, 0, day, &credit)
-}
-
-// sums returns n times what a count adds to a tally.
-func (c *count) sums(n int32) (s sums) {
-	s.add(mCounts, n)
-	if c.book < 0 {
-		s.add(mNegative, n)
-	}
-	variance := c.variance()
-	if variance == 0 {
-		return s
-	}
-	s.add(mErrors, n)
-	s.add(mLogSize, n*logSize(variance))
-	if variance > 0 {
-		s.add(mOver, n)
-	}
-	return s
 }
 
 func (s *site) credit(scope scope, id uint32, day int32, n *sums) {

@@ -32,15 +32,23 @@ func benchFacts(b *testing.B) []Fact {
 	start := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
 	mix := []kind{kindPick, kindPick, kindPick, kindPick, kindPick, kindPutaway, kindReceipt, kindPickException, kindAdjustment, kindCount}
 	for i := range facts {
+		at := start + int64(i)*(365*dayMicros/int64(n))
 		sku := 1 + rng.Uint32N(skus)
 		// Two of two hundred locations, in twenty zones, belong to a SKU.
 		which := rng.Uint32N(locationsPerSKU)
 		place, other := 1+(sku*7+which*101)%200, 1+(sku*7+(1-which)*101)%200
-		facts[i] = Fact{
-			At: start + int64(i)*(365*dayMicros/int64(n)), Qty: int64(1+rng.IntN(20)) * 1000, Book: none, Expected: none, Cost: none,
-			Site: 1 + rng.Uint32N(sites), SKU: sku, From: place, To: other, Location: place,
-			User: 1 + rng.Uint32N(60), Kind: mix[rng.IntN(len(mix))],
+		f := Fact{
+			At: at, Known: at, Qty: int64(1+rng.IntN(20)) * 1000, Book: none, Expected: none, Cost: none,
+			Site: 1 + rng.Uint32N(sites), SKU: sku, Place: place, User: 1 + rng.Uint32N(60), Kind: mix[rng.IntN(len(mix))],
 		}
+		switch f.Kind {
+		case kindPutaway:
+			f.Qty, f.Other = -f.Qty, other
+		case kindPick:
+			f.Qty = -f.Qty
+		default:
+		}
+		facts[i] = f
 	}
 	return facts
 }

@@ -20,9 +20,6 @@ const (
 // that became known later.
 type Example struct {
 	Position warehouse.Position // of a load's line, without location
-	Load     warehouse.Load
-	Line     warehouse.Line
-	Supplier warehouse.Supplier
 	Stage    Stage
 	At       time.Time
 	Vector   []float32
@@ -33,7 +30,15 @@ type Example struct {
 	Variance warehouse.Qty // counted minus book
 	Counted  time.Time     // when the count became known
 
-	// Of a load's line; the times are zero while the outcome is not known.
+	Inbound *Inbound // of a load's line, nil of a count
+}
+
+// Inbound is the load's line that an [Example] is about, and what became of it.
+// The times are zero while the outcome is not known.
+type Inbound struct {
+	Load      warehouse.Load
+	Line      warehouse.Line
+	Supplier  warehouse.Supplier
 	Late      bool
 	LateKnown time.Time
 	Short     warehouse.Qty // expected minus received

@@ -14,29 +14,31 @@ const none = math.MinInt64
 // A Fact is an event with its names replaced by dense numbers, so that the
 // fold compares and indexes integers. Number 0 is the empty name. A Fact is
 // only meaningful together with the [Coder] that made it.
+//
+// What every kind needs comes first, in 64 bytes.
 type Fact struct {
-	At         int64 // microseconds since 1970, UTC
-	Known      int64 // from when on it may be used, At or later; At unless the source says more
-	Qty        int64 // thousandths, none when unknown
-	Book       int64
-	Expected   int64
+	At       int64 // microseconds since 1970, UTC
+	Known    int64 // from when on it may be used, At or later; At unless the source says more
+	Qty      int64 // thousandths, none when unknown; of a move, what it adds at Place
+	Book     int64
+	Expected int64
+	Site     uint32
+	SKU      uint32
+	Place    uint32 // the location it touches, 0 for none; main where the site tracks none
+	Other    uint32 // the location that stock moves on to, 0 for none
+	User     uint32
+	Offset   int16 // minutes east of UTC at the sender
+	Kind     kind
+	Tells    bool // of the SKU itself: cost, pack or attributes
+
 	ExpectedAt int64 // 0 when unknown
 	Cost       int64 // millionths of a major unit, none when unknown
 	Pack       int64 // thousandths of a base unit in one unit of measure, 0 when unknown
-	Site       uint32
-	SKU        uint32
-	From       uint32 // locations; main where the site tracks none
-	To         uint32
-	Location   uint32
-	User       uint32
 	Supplier   uint32
 	Carrier    uint32
 	Load       uint32
 	Line       uint32
 	Attrs      uint32 // index of the attribute set, 0 when there are none
-	Offset     int16  // minutes east of UTC at the sender
-	Kind       kind
-	HasTo      bool
 }
 
 // kind is a [warehouse.Type] as the fold needs it: adjustments are told apart
@@ -57,6 +59,16 @@ const (
 	kindOpening
 	kindPosting
 )
+
+// moves reports whether the kind is counted among the movements of stock.
+func (k kind) moves() bool {
+	switch k {
+	case kindReceipt, kindPutaway, kindPick, kindShipment, kindReturn, kindTransfer:
+		return true
+	default:
+		return false
+	}
+}
 
 var kinds = map[warehouse.Type]kind{
 	warehouse.ASN: kindASN, warehouse.Receipt: kindReceipt, warehouse.Putaway: kindPutaway,
@@ -128,16 +140,13 @@ func (c *Coder) Encode(e *warehouse.Event) Fact {
 		At: e.OccurredAt.UnixMicro(), Known: e.OccurredAt.UnixMicro(), Qty: quantity(e.Qty), Book: quantity(e.Book), Expected: quantity(e.Expected),
 		Cost: none,
 		Site: c.sites.id(string(e.Site)), SKU: c.skus.id(string(e.SKU)),
-		From: c.location(e.From.At()), To: c.location(e.To.At()), Location: c.location(e.Location.At()),
 		User: c.users.id(string(e.User)), Supplier: c.suppliers.id(string(e.Supplier)), Carrier: c.carriers.id(string(e.Carrier)),
 		Load: c.loads.id(string(e.Load)), Line: c.lines.id(string(e.Line)),
-		Kind: kindOf(e), HasTo: e.To != "",
+		Kind: kindOf(e),
 	}
+	c.place(&f, e)
 	_, offset := e.OccurredAt.Zone()
 	f.Offset = int16(offset / 60)
-	if e.Type == warehouse.Transfer && e.From == "" && e.To != "" {
-		f.From = 0 // the receiving site's record
-	}
 	if !e.ExpectedAt.IsZero() {
 		f.ExpectedAt = e.ExpectedAt.UnixMicro()
 	}
@@ -148,7 +157,25 @@ func (c *Coder) Encode(e *warehouse.Event) Fact {
 		f.Pack = int64(e.Pack.Qty)
 	}
 	f.Attrs = c.attrSet(e.Attrs)
+	f.Tells = f.Cost != none || f.Pack != 0 || f.Attrs != 0
 	return f
+}
+
+// place says where a fact touches stock, and which way a move goes.
+func (c *Coder) place(f *Fact, e *warehouse.Event) {
+	moves, n := e.Moves()
+	switch {
+	case n > 0:
+		f.Place = c.location(moves[0].Location)
+		if f.Qty != none {
+			f.Qty = int64(moves[0].Qty)
+		}
+		if n > 1 {
+			f.Other = c.location(moves[1].Location)
+		}
+	case e.Type != warehouse.ASN && e.Type != warehouse.Putaway:
+		f.Place = c.location(e.Location.At())
+	}
 }
 
 // attrSet numbers a set of attributes; equal sets get the same number.

@@ -2,9 +2,8 @@ package features
 
 import "math/bits"
 
-// An index is a hash table with open addressing from SKU and location to the
-// number of a position. The names lie beside the number, so that a look-up
-// reads no position.
+// An index is a hash table with open addressing from SKU and location to a
+// position. What is looked up lies in the table, so that no position is read.
 type index struct {
 	slots []slot // a power of two of them, none at first
 	used  int
@@ -13,6 +12,7 @@ type index struct {
 type slot struct {
 	sku, location uint32
 	number        uint32 // of the position plus one; 0 in a free slot
+	item          uint32 // of the position
 }
 
 func hash(sku, location uint32) uint32 {
@@ -20,13 +20,13 @@ func hash(sku, location uint32) uint32 {
 	return uint32(high ^ low)
 }
 
-// find returns the number of a position, if it is in the index.
-func (x *index) find(sku, location uint32) (number uint32, ok bool) {
+// find returns the slot of a position, if it is in the index.
+func (x *index) find(sku, location uint32) (at slot, ok bool) {
 	if len(x.slots) == 0 {
-		return 0, false
+		return slot{}, false
 	}
-	s := &x.slots[x.seek(sku, location)]
-	return s.number - 1, s.number != 0
+	at = x.slots[x.seek(sku, location)]
+	return at, at.number != 0
 }
 
 // seek returns the slot of a position, or the free one where it would be.
@@ -40,10 +40,10 @@ func (x *index) seek(sku, location uint32) uint32 {
 }
 
 // add takes in a position that is not in the index yet.
-func (x *index) add(sku, location, number uint32) {
+func (x *index) add(at slot) {
 	x.grow()
 	x.used++
-	x.slots[x.seek(sku, location)] = slot{sku, location, number + 1}
+	x.slots[x.seek(at.sku, at.location)] = at
 }
 
 // grow makes room for one more.
@@ -58,4 +58,12 @@ func (x *index) grow() {
 			x.slots[x.seek(s.sku, s.location)] = s
 		}
 	}
+}
+
+// warm reads the slot where the search for a position begins.
+func (x *index) warm(sku, location uint32) int64 {
+	if len(x.slots) == 0 {
+		return 0
+	}
+	return int64(x.slots[hash(sku, location)&uint32(len(x.slots)-1)].number)
 }

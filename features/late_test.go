@@ -70,10 +70,10 @@ func TestALateReceiptLooksOverdueMeanwhile(t *testing.T) {
 	overdue := map[warehouse.Load]float32{}
 	for _, e := range examples {
 		if e.Stage == AtNotice {
-			overdue[e.Load] = e.Vector[lOverdueSupplier]
+			overdue[e.Inbound.Load] = e.Vector[lOverdueSupplier]
 		}
-		if e.Load == "L1" && (e.Late || !e.LateKnown.Equal(day(7)) || !e.Settled.Equal(day(7)) || e.Short != 0) {
-			t.Errorf("%v: late %t, known %s; short %s, settled %s", e.Stage, e.Late, e.LateKnown, e.Short, e.Settled)
+		if l := e.Inbound; l.Load == "L1" && (l.Late || !l.LateKnown.Equal(day(7)) || !l.Settled.Equal(day(7)) || l.Short != 0) {
+			t.Errorf("%v: late %t, known %s; short %s, settled %s", e.Stage, l.Late, l.LateKnown, l.Short, l.Settled)
 		}
 	}
 	if !(overdue["L2"] > 0) || overdue["L3"] != 0 {

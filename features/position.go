@@ -17,8 +17,7 @@ func (c *count) variance() int64 { return c.qty - c.book }
 // follows from it.
 type position struct {
 	sku, location uint32
-	item          uint32 // index of the site's SKU
-	zone          uint32 // index of the site's zone
+	home          home
 	log           records
 	counts        []count
 	ledger        ledger
@@ -90,29 +89,30 @@ func (l *ledger) move(e *entry) {
 }
 
 // log puts an entry of a position where its time belongs, after those of the
-// same instant. It returns the outcomes that no longer stand, until the next
-// call, and those that stand instead: an entry that is the newest adds at most
-// one; a late one may change all the counts after it.
-func (s *site) log(p *position, e entry) (void, stand []count) {
+// same instant. What that changes of the outcomes of counts is added to the
+// site's: an entry that is the newest adds at most one; a late one may take all
+// the counts after it back and put others in their place.
+func (s *site) log(p *position, e *entry) {
 	n := len(p.log)
-	s.words = e.write(s.words[:0])
-	p.log = append(roomFor(len(s.words), p.log), s.words...)
+	p.log = e.write(roomFor(int(e.words()), p.log))
 	kept := len(p.counts)
 	if n == 0 || p.log[n-1].at <= e.at {
-		p.follow(&e)
-		return nil, p.counts[kept:]
+		p.follow(e)
+	} else {
+		i := sort.Search(n, func(i int) bool { return p.log[i].at > e.at })
+		s.words = append(s.words[:0], p.log[n:]...)
+		copy(p.log[i+len(s.words):], p.log[i:n])
+		copy(p.log[i:], s.words)
+		kept = sort.Search(kept, func(i int) bool { return p.counts[i].at > e.at })
+		s.tell(p.counts[kept:], -1)
+		p.counts, p.ledger = p.counts[:0], ledger{}
+		var e entry
+		for rest := p.log; len(rest) > 0; {
+			e, rest = rest.next()
+			p.follow(&e)
+		}
 	}
-	i := sort.Search(n, func(i int) bool { return p.log[i].at > e.at })
-	copy(p.log[i+len(s.words):], p.log[i:n])
-	copy(p.log[i:], s.words)
-	kept = sort.Search(kept, func(i int) bool { return p.counts[i].at > e.at })
-	s.void = append(s.void[:0], p.counts[kept:]...)
-	p.counts, p.ledger = p.counts[:0], ledger{}
-	for rest := p.log; len(rest) > 0; {
-		e, rest = rest.next()
-		p.follow(&e)
-	}
-	return s.void, p.counts[kept:]
+	s.tell(p.counts[kept:], 1)
 }
 
 // follow brings what follows from the log forward by one entry.
@@ -120,20 +120,4 @@ func (p *position) follow(e *entry) {
 	if c, counted := p.ledger.apply(e); counted {
 		p.counts = append(roomFor(1, p.counts), c)
 	}
-}
-
-// A standing is what a position adds to the counts of its site, 0 or 1 each.
-type standing struct{ negative, received, counted int32 }
-
-func (p *position) standing() (s standing) {
-	if p.ledger.book < 0 {
-		s.negative = 1
-	}
-	if p.ledger.receipts > 0 {
-		s.received = 1
-	}
-	if len(p.counts) > 0 {
-		s.counted = 1
-	}
-	return s
 }

@@ -5,170 +5,116 @@ import (
 	"slices"
 )
 
-// A touch is the positions that a fact touches, by their number plus one; 0 is
-// none.
-type touch struct{ a, b uint32 }
-
-// touched returns the positions of a touch, nil for none.
-func (s *site) touched(t touch) (a, b *position) {
-	if t.a != 0 {
-		a = s.positions.at(t.a - 1)
-	}
-	if t.b != 0 {
-		b = s.positions.at(t.b - 1)
-	}
-	return a, b
+// A share is what is still to be folded of a site.
+type share struct {
+	site    *site
+	entries []entered  // in the order in which they became known
+	reads   []read     // in time order
+	homes   []home     // by number of the position plus one
+	late    bool       // some fact became known after it happened
+	batch   []given    // facts whose positions are not found yet
+	days    []dayCount // of the tallies, by item
+	warmed  int64      // of what was read ahead, so that reading is not left out
 }
 
-// touch returns the positions that a fact touches, making those that are new.
-func (s *site) touch(c *Coder, f *Fact) (t touch) {
-	a, b := f.places()
-	if a != 0 {
-		t.a = s.position(c, f.SKU, a) + 1
-	}
-	if b != 0 {
-		t.b = s.position(c, f.SKU, b) + 1
-	}
-	return t
+// A place is a fact at a position, by its number plus one, or 0 where the fact
+// touches none.
+type place struct {
+	fact     int32
+	position uint32
 }
 
-// prepare makes the positions of a share, and their lists as long as they will
-// be, so that folding looks no position up and moves no list. Positions come in
-// the order of the facts, of those of one instant the counted ones first.
-func (share *share) prepare(c *Coder, facts []Fact) {
-	site := share.site
-	share.touches = make([]touch, len(share.facts))
-	var e expectation
-	reads := share.reads
-	for n, i := range share.facts {
-		f := &facts[i]
-		if n == 0 || facts[share.facts[n-1]].At != f.At {
-			share.counted(c, facts, n)
+// An entered is a fact at one of the positions it touches, and what it changed
+// there. Where it touches two, the one that stock moves on to comes second.
+type entered struct {
+	place
+	effect effect
+}
+
+// A read is a fact that may give rise to an example, and the example's number.
+type read struct {
+	place
+	example int32
+	outlook outlook // of the position
+}
+
+// A given is a fact that is given to a share, with the number of the example
+// that it may give rise to, or -1.
+type given struct{ fact, example int32 }
+
+// give takes a fact of the site in. What touches a position is found for a
+// batch of facts at a time, which ends where an instant does.
+func (share *share) give(r *replay, g given) {
+	f := &r.facts[g.fact]
+	if n := len(share.batch); n >= block && r.facts[share.batch[n-1].fact].At != f.At {
+		share.find(r)
+	}
+	share.batch = append(share.batch, g)
+	share.late = share.late || f.Known != f.At
+}
+
+// find finds the positions of a batch, making those that are new: in the order
+// of the facts, of those of one instant the counted ones first.
+func (share *share) find(r *replay) {
+	share.warm(r)
+	last := int64(-1)
+	for n, g := range share.batch {
+		f := &r.facts[g.fact]
+		if n == 0 || f.At != last {
+			share.counted(r, share.batch[n:])
+			last = f.At
 		}
-		share.touches[n] = site.touch(c, f)
-		if len(reads) > 0 && reads[0].fact == i {
-			reads[0].touch, reads = share.touches[n], reads[1:]
+		t := share.site.touch(r.state.coder, f)
+		share.entries = append(share.entries, entered{place: place{g.fact, t.place}})
+		if t.other != 0 {
+			share.entries = append(share.entries, entered{place: place{g.fact, t.other}})
 		}
-		e.add(site, f, share.touches[n])
+		if g.example >= 0 {
+			at := place{g.fact, t.place}
+			if f.Kind != kindCount {
+				at.position = 0 // a load's line is read, no position
+			}
+			share.reads = append(share.reads, read{place: at, example: g.example})
+		}
+		switch f.Kind {
+		case kindCount, kindPickException, kindAdjustment:
+			share.days = reach(share.days, t.item+1)
+			share.days[t.item].add(dayOf(f.At))
+		default:
+		}
 	}
-	e.makeRoom(site)
-	share.inOrderOfKnowing(facts)
+	share.batch = share.batch[:0]
 }
 
-// inOrderOfKnowing puts facts into the order in which they became known.
-func (share *share) inOrderOfKnowing(facts []Fact) {
-	known := func(n int32) int64 { return facts[share.facts[n]].Known }
-	if slices.IsSortedFunc(share.facts, func(a, b int32) int { return cmp.Compare(facts[a].Known, facts[b].Known) }) {
+// counted makes the positions that are counted in the first instant of a batch.
+func (share *share) counted(r *replay, batch []given) {
+	at := r.facts[batch[0].fact].At
+	if len(batch) == 1 || r.facts[batch[1].fact].At != at {
 		return
 	}
-	order := make([]int32, len(share.facts))
-	for n := range order {
-		order[n] = int32(n)
-	}
-	slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(known(a), known(b)) })
-	sorted, touches := make([]int32, len(order)), make([]touch, len(order))
-	for n, from := range order {
-		sorted[n], touches[n] = share.facts[from], share.touches[from]
-	}
-	share.facts, share.touches = sorted, touches
-}
-
-// An expectation is how long the lists of a site will be.
-type expectation struct {
-	lists []expected // by position
-	days  []dayCount // of the tallies, by item
-}
-
-type expected struct {
-	words, counts uint32
-	item          uint32 // of the position, so that the position is read once
-}
-
-// add takes in what a fact will add to lists.
-func (e *expectation) add(site *site, f *Fact, t touch) {
-	if t.a == 0 {
-		return
-	}
-	e.lists = reach(e.lists, max(t.a, t.b))
-	words := f.words()
-	if t.b != 0 {
-		e.at(site, t.b).words += words
-	}
-	lists := e.at(site, t.a)
-	lists.words += words
-	switch f.Kind {
-	case kindCount:
-		lists.counts++
-		fallthrough
-	case kindPickException, kindAdjustment:
-		e.days = reach(e.days, lists.item+1)
-		e.days[lists.item].add(dayOf(f.At))
-	default:
-	}
-}
-
-// at returns what is expected of the position that a touch names.
-func (e *expectation) at(site *site, touched uint32) *expected {
-	lists := &e.lists[touched-1]
-	if lists.words == 0 {
-		lists.item = site.positions.at(touched - 1).item
-	}
-	return lists
-}
-
-// makeRoom makes the lists that are still empty.
-func (e *expectation) makeRoom(site *site) {
-	var logs slab[record]
-	var outcomes slab[count]
-	for i, n := range e.lists {
-		p := site.positions.at(uint32(i))
-		if p.log == nil {
-			p.log = logs.list(n.words)
-		}
-		if p.counts == nil {
-			p.counts = outcomes.list(n.counts)
-		}
-	}
-	var tiles slab[tile]
-	for i := range e.days {
-		site.items.at(uint32(i)).tally.expect(&e.days[i], &tiles)
-	}
-}
-
-// counted makes the positions that are counted in the instant of fact n.
-func (share *share) counted(c *Coder, facts []Fact, n int) {
-	at := facts[share.facts[n]].At
-	for _, i := range share.facts[n:] {
-		f := &facts[i]
+	for _, g := range batch {
+		f := &r.facts[g.fact]
 		if f.At != at {
 			return
 		}
 		if f.Kind == kindCount {
-			share.site.touch(c, f)
+			share.site.touch(r.state.coder, f)
 		}
 	}
 }
 
-// words is the number of words that a fact adds to the log of a position.
-func (f *Fact) words() uint32 {
-	n, ref := uint32(1), int64(none)
-	switch f.Kind {
-	case kindCount:
-		ref = f.Book
-	case kindPickException:
-		ref = f.Expected
-	default:
+// prepare ends the giving: it makes the tallies of SKUs as long as they will
+// be, and puts what is entered into the order in which it became known.
+func (share *share) prepare(r *replay) {
+	share.find(r)
+	var tiles slab[tile]
+	for i := range share.days {
+		share.site.items.at(uint32(i)).tally.expect(&share.days[i], &tiles)
 	}
-	if ref != none {
-		n++
-		if !fits(ref) {
-			n++
-		}
+	share.days = nil
+	if share.late {
+		slices.SortStableFunc(share.entries, func(a, b entered) int { return cmp.Compare(r.facts[a.fact].Known, r.facts[b.fact].Known) })
 	}
-	if !fits(f.Qty) {
-		n++
-	}
-	return n
 }
 
 // A dayCount counts different days that come in order.

@@ -29,37 +29,38 @@ func (s *State) Position(p warehouse.Position, schema *Schema) (vector []float32
 	home, found := s.siteAt(siteID), false
 	var pos *position
 	if home != nil {
-		var number uint32
-		if number, found = home.index.find(sku, location); found {
-			pos = home.positions.at(number)
+		var at slot
+		if at, found = home.index.find(sku, location); found {
+			pos = home.positions.at(at.number - 1)
 		}
 	}
 	if !found {
 		missing = append(missing, MissingPosition)
-		home, pos, missing = stranger(s.coder, home, sku, location, missing)
+		zone, _ := s.coder.zones.find(Zone(p.Location.At()))
+		home, pos, missing = stranger(s.coder, home, sku, zone, missing)
 	}
 	s.positionVector(home, pos, s.front, none, vector[:numPosition])
-	s.coder.writeAttrs(schema, home.items.at(pos.item).attrs.value, vector)
+	s.coder.writeAttrs(schema, home.items.at(pos.home.item).attrs.value, vector)
 	return vector, missing
 }
 
 // stranger returns a position that the site does not have, without adding it
 // to the site.
-func stranger(c *Coder, home *site, sku, location uint32, missing []string) (*site, *position, []string) {
+func stranger(c *Coder, home *site, sku, zone uint32, missing []string) (*site, *position, []string) {
 	guest := newSite(0)
-	p := *guest.positions.at(guest.position(c, sku, location))
+	p := *guest.positions.at(guest.position(c, sku, 0).number - 1)
 	if home == nil {
 		return guest, &p, append(missing, MissingSite, MissingSKU)
 	}
 	shadow := *home
 	if i, ok := home.itemOf[sku]; ok && sku != 0 {
-		p.item = i
+		p.home.item = i
 	} else {
 		missing = append(missing, MissingSKU)
 		shadow.items = guest.items
 	}
-	if i, ok := home.zoneOf[c.zoneOf[location]]; ok {
-		p.zone = i
+	if i, ok := home.zoneOf[zone]; ok {
+		p.home.zone = i
 	} else {
 		shadow.zones = guest.zones
 	}
@@ -102,7 +103,7 @@ func (s *State) Positions(site warehouse.Site, schema *Schema) iter.Seq[*Positio
 
 func (s *State) read(home *site, p *position, schema *Schema, r *PositionRead) {
 	s.positionVector(home, p, s.front, none, r.Vector[:numPosition])
-	it := home.items.at(p.item)
+	it := home.items.at(p.home.item)
 	s.coder.writeAttrs(schema, it.attrs.value, r.Vector)
 	r.Position = s.coder.position(home.id, p.sku, p.location)
 	r.Zone = s.coder.zones.text[s.coder.zoneOf[p.location]]

@@ -11,6 +11,22 @@ type entry struct {
 	kind kind
 }
 
+// entry is what a fact enters at its place or, of a move, at the other.
+func (f *Fact) entry(other bool) entry {
+	e := entry{at: f.At, qty: f.Qty, ref: none, user: f.User, kind: f.Kind}
+	switch f.Kind {
+	case kindCount:
+		e.ref = f.Book
+	case kindPickException:
+		e.ref = f.Expected
+	default:
+		if other {
+			e.qty = -f.Qty
+		}
+	}
+	return e
+}
+
 // A record is a word of a position's log. Logs are most of what the fold
 // remembers, so an entry is one word where it can be: what does not fit stands
 // in words of the same instant before it.
@@ -44,6 +60,21 @@ func (e *entry) write(words []record) []record {
 		precede(markHigh, e.qty>>32)
 	}
 	return append(words, record{e.at, int32(e.qty), e.user<<kindBits | uint32(e.kind)})
+}
+
+// words is the number of words of an entry.
+func (e *entry) words() uint32 {
+	n := uint32(1)
+	if e.ref != none {
+		n++
+		if !fits(e.ref) {
+			n++
+		}
+	}
+	if !fits(e.qty) {
+		n++
+	}
+	return n
 }
 
 func fits(n int64) bool { return n == int64(int32(n)) }

@@ -29,13 +29,15 @@ func byTime(a, b Fact) int { return cmp.Compare(a.At, b.At) }
 // The result does not depend on threads.
 func (s *State) Replay(ctx context.Context, facts []Fact, schema *Schema, threads int) ([]Example, error) {
 	r := replay{state: s, facts: facts, schema: schema}
-	workers := r.partition(max(1, threads))
-	each(workers, func(w *worker) {
-		for _, share := range w.shares {
-			share.prepare(s.coder, facts)
-		}
+	workers := r.deal(max(1, threads))
+	var calendar sync.WaitGroup
+	calendar.Go(func() {
+		r.fronts = fronts(facts)
+		r.expectDays()
 	})
-	for _, front := range fronts(facts) {
+	each(workers, func(w *worker) { w.prepare(&r) })
+	calendar.Wait()
+	for _, front := range r.fronts {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -47,38 +49,12 @@ func (s *State) Replay(ctx context.Context, facts []Fact, schema *Schema, thread
 		}
 		s.front = front
 	}
+	for _, site := range s.sites {
+		if site != nil {
+			site.outcomes = nil
+		}
+	}
 	return r.outcomes(workers), nil
-}
-
-// fronts returns the instants up to which sites are folded side by side before
-// what they share is settled: where days with facts begin and end, each time that
-// something of a day before becomes known, and last the end of all facts.
-func fronts(facts []Fact) []int64 {
-	var ends []int64
-	last, late := int64(math.MinInt64), false
-	for i := range facts {
-		f := &facts[i]
-		end := int64(dayOf(f.At)+1) * dayMicros
-		switch n := len(ends); {
-		case n == 0 || ends[n-1] < end-dayMicros: // time passed without facts
-			ends = append(ends, end-dayMicros, end)
-		case ends[n-1] != end:
-			ends = append(ends, end)
-		}
-		if f.Known >= end {
-			from := int64(dayOf(f.Known)) * dayMicros
-			ends, late = append(ends, from, f.Known+1, from+dayMicros, end), true
-		}
-		last = max(last, f.Known+1)
-	}
-	if late {
-		slices.Sort(ends)
-		ends = slices.Compact(ends)
-	}
-	if n := len(ends); n > 0 {
-		ends = append(slices.DeleteFunc(ends, func(end int64) bool { return end >= last }), last)
-	}
-	return ends
 }
 
 // each runs all workers at once and waits for them.
@@ -94,7 +70,8 @@ type replay struct {
 	state    *State
 	facts    []Fact
 	schema   *Schema
-	examples []Example // a place for each fact that may give rise to one
+	fronts   []int64   // up to which sites are folded side by side
+	examples []Example // one for each fact that may give rise to one
 	vectors  []float32 // of the examples
 }
 
@@ -112,31 +89,19 @@ func (r *replay) gives(f *Fact) bool {
 // A worker folds the facts of its sites.
 type worker struct {
 	shares  []*share
+	shareOf []*share // by site, nil where another worker has it
+	entries visits   // of the share whose positions are folded
+	reads   visits   // …
 	warmer  warmer
 	pending []pendingLine
 	unsure  []unsureCount
 }
 
-// A share is what is still to be folded of a site.
-type share struct {
-	site    *site
-	facts   []int32 // indices, in the order in which they became known
-	touches []touch // of each fact
-	reads   []read  // in time order
-	late    bool    // some fact became known after it happened
-}
-
-// A read is a fact that may give rise to an example, and the example's place.
-type read struct {
-	fact, place int32
-	touch       touch
-}
-
 // next is when something is to be read or folded next.
 func (share *share) next(facts []Fact) int64 {
 	next := int64(math.MaxInt64)
-	if len(share.facts) > 0 {
-		next = facts[share.facts[0]].Known
+	if len(share.entries) > 0 {
+		next = facts[share.entries[0].fact].Known
 	}
 	if len(share.reads) > 0 {
 		next = min(next, facts[share.reads[0].fact].At)
@@ -149,86 +114,23 @@ func (share *share) next(facts []Fact) int64 {
 type unsureCount struct {
 	example *Example
 	site    *site
-	touch   touch
-	fact    *Fact
+	read    *read
 }
 
 // pendingLine is an example whose outcome is read at the end.
 type pendingLine struct {
-	example *Example
+	inbound *Inbound
 	line    *line
-}
-
-// deal deals the sites out so that the workers have about as many facts.
-func (r *replay) deal(threads int) (workers []worker, shares []*share) {
-	counts := []int{}
-	for i := range r.facts {
-		id := int(r.facts[i].Site)
-		for id >= len(counts) {
-			counts = append(counts, 0)
-		}
-		counts[id]++
-	}
-	order := make([]int, 0, len(counts))
-	for id, n := range counts {
-		if n > 0 {
-			order = append(order, id)
-		}
-	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
-	workers = make([]worker, min(threads, max(1, len(order))))
-	load := make([]int, len(workers))
-	shares = make([]*share, len(counts))
-	for _, id := range order {
-		w := slices.Index(load, slices.Min(load))
-		load[w] += counts[id]
-		shares[id] = &share{site: r.state.site(uint32(id)), facts: make([]int32, 0, counts[id])}
-		workers[w].shares = append(workers[w].shares, shares[id])
-	}
-	return workers, shares
-}
-
-// partition gives every fact to the worker of its site, every example its
-// place, and the tallies of the SKUs room for the days with counts.
-func (r *replay) partition(threads int) []worker {
-	workers, shares := r.deal(threads)
-	places := 0
-	var days []dayCount // by SKU
-	for i := range r.facts {
-		f := &r.facts[i]
-		share := shares[f.Site]
-		share.facts = append(share.facts, int32(i))
-		share.late = share.late || f.Known != f.At
-		if r.gives(f) {
-			share.reads = append(share.reads, read{fact: int32(i), place: int32(places)})
-			places++
-		}
-		if f.Kind == kindCount {
-			days = reach(days, f.SKU+1)
-			days[f.SKU].add(dayOf(f.At))
-		}
-	}
-	if places > 0 {
-		r.examples = make([]Example, places)
-		r.vectors = make([]float32, places*r.schema.Width())
-	}
-	var tiles slab[tile]
-	for sku := range days {
-		if days[sku].n > 0 {
-			r.state.network[scopeSKU].reach(uint32(sku)).expect(&days[sku], &tiles)
-		}
-	}
-	return workers
 }
 
 // until folds the worker's facts, and time, up to a front.
 func (w *worker) until(r *replay, front int64) {
 	for _, share := range w.shares {
-		cold := len(share.facts) // what is left when the facts that are warm are folded
+		cold := len(share.entries) // what is left when the entries that are warm are folded
 		for at := share.next(r.facts); at < front; at = share.next(r.facts) {
-			if n := min(block, len(share.facts)); n > 0 && len(share.facts) <= cold {
-				w.warmer.warm(r.state, share.site, r.facts, share.facts[:n], share.touches[:n])
-				cold = len(share.facts) - n
+			if n := min(block, len(share.entries)); n > 0 && len(share.entries) <= cold {
+				w.warmer.surroundings(r, share, n)
+				cold = len(share.entries) - n
 			}
 			w.instant(r, share, at)
 		}
@@ -250,40 +152,46 @@ func (w *worker) instant(r *replay, share *share, at int64) {
 		if f := &r.facts[reads[i].fact]; f.Kind == kindCount {
 			w.count(r, share, &reads[i])
 		} else {
-			w.line(r, share.site, reads, f, int(reads[i].place))
+			w.line(r, share.site, reads, f, reads[i].example)
 		}
 	}
-	n = 0
-	for n < len(share.facts) && r.facts[share.facts[n]].Known == at {
-		share.site.apply(r.state.coder, &r.facts[share.facts[n]], share.touches[n], at+1)
-		n++
+	for len(share.entries) > 0 && r.facts[share.entries[0].fact].Known == at {
+		w.take(r, share, at)
 	}
-	share.facts, share.touches = share.facts[n:], share.touches[n:]
 }
 
-func (r *replay) vector(place int) []float32 {
-	n := r.schema.Width()
-	return r.vectors[place*n : (place+1)*n : (place+1)*n]
+// take folds the next fact, and what it changed at its positions, into its
+// site.
+func (w *worker) take(r *replay, share *share, at int64) {
+	f, site := &r.facts[share.entries[0].fact], share.site
+	for n := share.entries[0].fact; len(share.entries) > 0 && share.entries[0].fact == n; share.entries = share.entries[1:] {
+		if x := &share.entries[0]; x.position != 0 {
+			site.spread(f, share.homes[x.position], &x.effect)
+		}
+	}
+	site.take(r.state.coder, f, at+1)
+}
+
+func (r *replay) vector(example int32) []float32 {
+	n, i := r.schema.Width(), int(example)
+	return r.vectors[i*n : (i+1)*n : (i+1)*n]
 }
 
 func (w *worker) count(r *replay, share *share, at *read) {
 	s, site, f := r.state, share.site, &r.facts[at.fact]
-	p, _ := site.touched(at.touch)
-	v := r.vector(int(at.place))
-	s.positionVector(site, p, f.At, f.Book, v[:numPosition])
-	s.coder.writeAttrs(r.schema, site.items.at(p.item).attrs.value, v)
-	book := f.Book
-	if book == none {
-		book = p.ledger.book
-	}
-	e := &r.examples[at.place]
+	v := r.vector(at.example)
+	s.surroundings(site, &at.outlook, f.At, v[:numPosition])
+	it := site.items.at(at.outlook.home.item)
+	s.coder.writeAttrs(r.schema, it.attrs.value, v)
+	book := at.outlook.book
+	e := &r.examples[at.example]
 	*e = Example{
-		Position: s.coder.position(f.Site, f.SKU, f.Location), Stage: AtCount, At: time.UnixMicro(f.At).UTC(), Vector: v,
-		Cost: costOf(site.items.at(p.item)), Book: warehouse.Qty(book), Variance: warehouse.Qty(f.Qty - book),
+		Position: s.coder.position(f.Site, f.SKU, f.Place), Stage: AtCount, At: time.UnixMicro(f.At).UTC(), Vector: v,
+		Cost: costOf(it), Book: warehouse.Qty(book), Variance: warehouse.Qty(f.Qty - book),
 		Counted: time.UnixMicro(f.Known).UTC(),
 	}
 	if share.late && f.Book == none {
-		w.unsure = append(w.unsure, unsureCount{e, site, at.touch, f})
+		w.unsure = append(w.unsure, unsureCount{e, site, at})
 	}
 }
 
@@ -295,7 +203,7 @@ func costOf(it *item) warehouse.Cost {
 }
 
 // line reads the example of a first notice or a first receipt.
-func (w *worker) line(r *replay, site *site, instant []read, f *Fact, place int) {
+func (w *worker) line(r *replay, site *site, instant []read, f *Fact, example int32) {
 	s := r.state
 	l := site.line(f)
 	q := lineQuery{site: f.Site, notice: notice{
@@ -317,19 +225,21 @@ func (w *worker) line(r *replay, site *site, instant []read, f *Fact, place int)
 	}
 	l.read[stage] = true
 	q.lines, q.loadValue = r.composition(site, f.Load, instant)
-	v := r.vector(place)
+	v := r.vector(example)
 	s.lineVector(&q, f.At, v[:numLine])
 	s.coder.writeAttrs(r.schema, q.notice.attrs, v)
-	e := &r.examples[place]
+	e := &r.examples[example]
 	*e = Example{
-		Position: s.coder.position(f.Site, f.SKU, 0), Load: warehouse.Load(s.coder.loads.text[f.Load]), Line: warehouse.Line(s.coder.lines.text[f.Line]),
-		Supplier: warehouse.Supplier(s.coder.suppliers.text[q.notice.supplier]),
-		Stage:    stage, At: time.UnixMicro(f.At).UTC(), Vector: v,
+		Position: s.coder.position(f.Site, f.SKU, 0), Stage: stage, At: time.UnixMicro(f.At).UTC(), Vector: v,
+		Inbound: &Inbound{
+			Load: warehouse.Load(s.coder.loads.text[f.Load]), Line: warehouse.Line(s.coder.lines.text[f.Line]),
+			Supplier: warehouse.Supplier(s.coder.suppliers.text[q.notice.supplier]),
+		},
 	}
 	if q.notice.cost != none {
 		e.Cost = warehouse.Cost{Micros: q.notice.cost, Currency: warehouse.NoCurrency}
 	}
-	w.pending = append(w.pending, pendingLine{e, l})
+	w.pending = append(w.pending, pendingLine{e.Inbound, l})
 }
 
 // composition returns the number of lines and the value of a load as
@@ -363,18 +273,21 @@ func (r *replay) outcomes(workers []worker) []Example {
 			o, _ := p.line.judge(r.state.front)
 			late, settled := p.line.known(&o)
 			if o.late != unknown {
-				p.example.Late, p.example.LateKnown = o.late == yes, time.UnixMicro(late).UTC()
+				p.inbound.Late, p.inbound.LateKnown = o.late == yes, time.UnixMicro(late).UTC()
 			}
 			if o.settled {
-				p.example.Short, p.example.Settled = warehouse.Qty(o.short), time.UnixMicro(settled).UTC()
+				p.inbound.Short, p.inbound.Settled = warehouse.Qty(o.short), time.UnixMicro(settled).UTC()
 			}
 		}
 		for _, u := range workers[w].unsure {
-			p, _ := u.site.touched(u.touch)
-			if c := slices.IndexFunc(p.counts, func(c count) bool { return c.at == u.fact.At && c.qty == u.fact.Qty }); c >= 0 {
+			p, f := u.site.positions.at(u.read.position-1), &r.facts[u.read.fact]
+			if c := slices.IndexFunc(p.counts, func(c count) bool { return c.at == f.At && c.qty == f.Qty }); c >= 0 {
 				u.example.Book, u.example.Variance = warehouse.Qty(p.counts[c].book), warehouse.Qty(p.counts[c].variance())
 			}
 		}
+	}
+	if r.schema != nil && r.schema.Subject == PositionSubject {
+		return r.examples // every count gave one
 	}
 	return slices.DeleteFunc(r.examples, func(e Example) bool { return e.Vector == nil })
 }

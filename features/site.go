@@ -7,8 +7,8 @@ type site struct {
 	tally     *tally
 	positions pages[position]
 	index     index
-	words     []record    // of the entry being logged
-	void      []count     // the outcomes that an entry ended
+	words     []record    // of a late entry being logged
+	outcomes  []outcome   // that entries brought and the site has not taken yet
 	items     pages[item] // SKUs of this site
 	itemOf    map[uint32]uint32
 	zones     []zone
@@ -103,15 +103,32 @@ func newSite(id uint32) *site {
 	}
 }
 
-// position returns the number of a position, making it when it is new.
-func (s *site) position(c *Coder, sku, location uint32) uint32 {
-	if i, ok := s.index.find(sku, location); ok {
-		return i
+// A touch is the positions that a fact touches, by their number plus one, 0
+// for none, and the item of them.
+type touch struct{ place, other, item uint32 }
+
+// touch returns the positions that a fact touches, making those that are new.
+func (s *site) touch(c *Coder, f *Fact) (t touch) {
+	if f.Place != 0 {
+		at := s.position(c, f.SKU, f.Place)
+		t.place, t.item = at.number, at.item
 	}
-	p, i := s.positions.add()
-	*p = position{sku: sku, location: location, item: s.item(sku), zone: s.zone(c.zoneOf[location])}
-	s.index.add(sku, location, i)
-	return i
+	if f.Other != 0 {
+		t.other = s.position(c, f.SKU, f.Other).number
+	}
+	return t
+}
+
+// position finds a position, making it when it is new.
+func (s *site) position(c *Coder, sku, location uint32) slot {
+	at, ok := s.index.find(sku, location)
+	if !ok {
+		p, i := s.positions.add()
+		*p = position{sku: sku, location: location, home: home{s.item(sku), s.zone(c.zoneOf[location])}}
+		at = slot{sku, location, i + 1, p.home.item}
+		s.index.add(at)
+	}
+	return at
 }
 
 func (s *site) item(sku uint32) uint32 {

@@ -74,7 +74,7 @@ func (s *State) Add(e *warehouse.Event) {
 		return
 	}
 	site := s.site(f.Site)
-	site.apply(s.coder, &f, site.touch(s.coder, &f), s.front)
+	site.apply(s.coder, &f, s.front)
 	s.settle(site)
 }
 
@@ -90,7 +90,7 @@ func (s *State) Advance(asOf time.Time) error {
 		f := heap.Pop(&s.waiting).(waitingFact).Fact
 		site := s.site(f.Site)
 		site.advance(s.coder, f.At)
-		site.apply(s.coder, &f, site.touch(s.coder, &f), f.At+1)
+		site.apply(s.coder, &f, f.At+1)
 	}
 	s.front = front
 	for _, site := range s.sites {

@@ -2,10 +2,11 @@ package features
 
 import "math"
 
-// history reads the counts of a position.
-func history(p *position, asOf int64, v []float32) {
+// history reads the counts of a position, and returns how many there were and
+// how many varied, weighed by age.
+func history(p *position, asOf int64, v []float32) (errors, trials float64) {
 	v[pCountsEver] = float32(len(p.counts))
-	var errors, trials, size, over, n365, errors365, clean float64
+	var size, over, n365, errors365, clean float64
 	var last *count
 	var nErrors int
 	for i := len(p.counts) - 1; i >= 0; i-- {
@@ -40,8 +41,6 @@ func history(p *position, asOf int64, v []float32) {
 			v[pLastRatio] = 1
 		}
 	}
-	v[pRate30] = float32(shrunk(errors, trials, float64(v[pPrior30]), posWeight))
-	v[pRate60] = float32(shrunk(errors, trials, float64(v[pPrior60]), posWeight))
 	v[pErrorsEver], v[pErrors365], v[pCounts365] = float32(nErrors), float32(errors365), float32(n365)
 	v[pOverShare] = float32(shrunk(over, float64(nErrors), 0.5, 2))
 	v[pMeanSize] = float32(ratio(size, float64(nErrors)))
@@ -58,6 +57,7 @@ func history(p *position, asOf int64, v []float32) {
 		v[pLastVariance] = float32(math.Copysign(float64(logSize(d))/1000, float64(d)))
 		v[pLastRelative] = float32(float64(d) / (math.Abs(float64(last.book)) + 1000))
 	}
+	return errors, trials
 }
 
 // decayPosition[age] is 2^(-age/60 days): errors at a position are forgotten

@@ -127,6 +127,23 @@ var nan = float32(math.NaN())
 // positionVector writes the features of a position just before asOf, which
 // must be the site's front. A known book replaces the ledger's.
 func (s *State) positionVector(site *site, p *position, asOf, book int64, v []float32) {
+	o := p.vector(asOf, book, v)
+	s.surroundings(site, &o, asOf, v)
+}
+
+// An outlook is what a position adds to the features that tell of its
+// surroundings.
+type outlook struct {
+	book           int64
+	errors, trials float64 // of its counts, by age
+	home           home
+	user           uint32 // who moved stock here last
+	standing
+}
+
+// vector writes the features that the position alone tells, and NaN for all
+// others.
+func (p *position) vector(asOf, book int64, v []float32) outlook {
 	for i := range v {
 		v[i] = nan
 	}
@@ -144,16 +161,13 @@ func (s *State) positionVector(site *site, p *position, asOf, book int64, v []fl
 	} else {
 		v[pCover] = 0
 	}
-	s.surroundings(site, p, asOf, v)
-	history(p, asOf, v)
-	oddities(p, book, v)
-	if last := v[pSiteDaysSinceCount]; last == last {
-		v[pCountLag] = v[pDaysSinceCount] - last
-	}
 	if p.ledger.hasCount {
 		v[pBookChange] = units(book - p.ledger.lastCount)
 	}
-	s.properties(site, p, v)
+	o := outlook{book: book, home: p.home, user: p.ledger.lastUser, standing: p.standing()}
+	o.errors, o.trials = history(p, asOf, v)
+	oddities(p, book, v)
+	return o
 }
 
 // days returns the days from an instant to asOf.
@@ -171,8 +185,7 @@ func flag(b bool) float32 {
 func month(at int64) int { return int(time.UnixMicro(at).UTC().Month()) }
 
 // properties reads what the SKU is.
-func (s *State) properties(site *site, p *position, v []float32) {
-	it := site.items.at(p.item)
+func (it *item) properties(v []float32) {
 	if it.pack.known {
 		v[pPack] = units(it.pack.value)
 	}

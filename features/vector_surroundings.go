@@ -12,9 +12,10 @@ const (
 	baseRate   = 0.05 // a distribution centre counted monthly
 )
 
-// surroundings reads the keys above a position, and from them the error rate
-// of a position like it: in log odds, its site plus its SKU less everything.
-func (s *State) surroundings(site *site, p *position, asOf int64, v []float32) {
+// surroundings writes the features that take the keys above a position, and
+// from them the error rate of a position like it: in log odds, its site plus
+// its SKU less everything.
+func (s *State) surroundings(site *site, o *outlook, asOf int64, v []float32) {
 	today := dayOf(asOf)
 	var sum summary
 	errors := func(h int, prior, weight float64) float64 {
@@ -22,7 +23,8 @@ func (s *State) surroundings(site *site, p *position, asOf int64, v []float32) {
 	}
 	s.network.read(scopeAll, 0, today, &sum)
 	all := errors(h180, baseRate, baseWeight)
-	s.network.read(scopeSKU, p.sku, today, &sum)
+	it := site.items.at(o.home.item)
+	s.network.read(scopeSKU, it.sku, today, &sum)
 	sku := errors(h365, all, skuWeight)
 	v[pSKURate] = float32(sku)
 
@@ -36,26 +38,29 @@ func (s *State) surroundings(site *site, p *position, asOf int64, v []float32) {
 		v[pSiteRateLast] = float32(errors / counts)
 		v[pSiteDaysSinceCount] = float32(today - day)
 		v[pSiteCleanRun] = float32(sum.cleanRun())
+		v[pCountLag] = v[pDaysSinceCount] - v[pSiteDaysSinceCount]
 	}
 	v[pSiteSize] = float32(ratio(sum.decayed(h365, mLogSize)/1000, sum.decayed(h365, mErrors)))
-	s.neighbours(site, p, today, v, local, prior)
+	v[pRate30] = float32(shrunk(o.errors, o.trials, float64(v[pPrior30]), posWeight))
+	v[pRate60] = float32(shrunk(o.errors, o.trials, float64(v[pPrior60]), posWeight))
+	it.properties(v)
+	s.neighbours(site, o, today, v, local, prior)
 }
 
 // neighbours reads the other positions of the site, the zone and the SKU, and
 // who worked here last.
-func (s *State) neighbours(site *site, p *position, today int32, v []float32, local, prior float64) {
-	own := p.standing()
-	it, z := site.items.at(p.item), &site.zones[p.zone]
-	v[pSiteNegatives] = float32(site.negatives - own.negative)
-	v[pZoneNegatives] = float32(z.negatives - own.negative)
-	v[pItemNegatives], v[pItemPositions] = float32(it.negatives-own.negative), float32(it.positions)
-	v[pSiteReceived] = float32(site.received-own.received) / float32(max(1, site.counted))
+func (s *State) neighbours(site *site, o *outlook, today int32, v []float32, local, prior float64) {
+	own := int32(o.negative)
+	it, z := site.items.at(o.home.item), &site.zones[o.home.zone]
+	v[pSiteNegatives], v[pZoneNegatives] = float32(site.negatives-own), float32(z.negatives-own)
+	v[pItemNegatives], v[pItemPositions] = float32(it.negatives-own), float32(it.positions)
+	v[pSiteReceived] = float32(site.received-int32(o.received)) / float32(max(1, site.counted))
 	var sum summary
 	z.tally.read(today, &sum)
 	v[pZoneRate] = float32(shrunk(sum.decayed(h60, mErrors), sum.decayed(h60, mCounts), local, skuWeight))
 	it.tally.read(today, &sum)
 	v[pItemRate] = float32(shrunk(sum.decayed(h365, mErrors), sum.decayed(h365, mCounts), prior, posWeight))
-	if t := site.user(p.ledger.lastUser); t != nil {
+	if t := site.user(o.user); t != nil {
 		t.read(today, &sum)
 		v[pUserRate] = float32(shrunk(sum.window(w365, mErrors), sum.window(w365, mCounts), local, skuWeight))
 		v[pUserMoves28] = float32(sum.window(w28, mMoves))

@@ -1,67 +1,82 @@
 package features
 
-// Folding a fact waits for memory a handful of times, each for what the last
-// told: its position, the end of the log of that, its SKU, the tiles of that. With a million positions none of it is in a cache. Warming
-// reads the same for a block of facts step by step, so that the waits of a
-// block run side by side and folding finds everything at hand.
+// Folding waits for memory: with a million positions, hardly anything a fact
+// needs is in a cache. Warming reads for a block of facts what each will need,
+// step by step, so that the waits of a block run side by side and folding finds
+// everything at hand.
 
 // block is the number of facts warmed at once.
 const block = 32
 
-// A warmer touches what the next facts of a site will need. It changes
-// nothing.
+// A warmer touches what will be needed next. It changes nothing.
 type warmer struct {
-	touched [2 * block]*position
-	noted   [block]*position // whose SKU's tally is written
-	counted [block]*position // whose vector is read
-	sum     int64            // of what was read, so that reading is not left out
+	done uint32 // visits whose facts were touched
+	sum  int64  // of what was read, so that reading is not left out
 }
 
-func (w *warmer) warm(s *State, site *site, all []Fact, facts []int32, touches []touch) {
-	touched, noted, counted := w.touched[:0], w.noted[:0], w.counted[:0]
-	for n, t := range touches {
-		a, b := site.touched(t)
-		if a == nil {
+// facts reads the facts of the visits to a position and of some after it.
+func (w *warmer) facts(facts []Fact, v *visits, position uint32) {
+	if position == 0 {
+		w.done = 0
+	}
+	for end := v.ends[position+1]; w.done < end; {
+		next := min(uint32(len(v.list)), w.done+block)
+		for _, at := range v.list[w.done:next] {
+			f := &facts[at.fact]
+			w.sum += f.At + int64(f.Kind)
+		}
+		w.done = next
+	}
+}
+
+// warm reads the slots of the positions that a batch of facts touches.
+func (share *share) warm(r *replay) {
+	for _, g := range share.batch {
+		f := &r.facts[g.fact]
+		share.warmed += share.site.index.warm(f.SKU, f.Place)
+	}
+}
+
+// surroundings reads what the effects of the next entries change above their
+// positions, and what the examples among them read there.
+func (w *warmer) surroundings(r *replay, share *share, n int) {
+	s, site := r.state, share.site
+	var noted, counted [block]*item
+	notes, counts := noted[:0], counted[:0]
+	next := share.entries[:n]
+	for i := range next {
+		// Without a branch, which would wait for what it hangs on.
+		w.sum += r.facts[next[i].fact].At + int64(share.homes[next[i].position].item)
+	}
+	for i := range next {
+		x := &next[i]
+		if x.position == 0 {
 			continue
 		}
-		touched = append(touched, a)
-		if b != nil {
-			touched = append(touched, b)
-		}
-		switch all[facts[n]].Kind {
+		it := site.items.at(share.homes[x.position].item)
+		switch r.facts[x.fact].Kind {
 		case kindCount:
-			counted = append(counted, a)
+			counts = append(counts, it)
 			fallthrough
 		case kindPickException, kindAdjustment:
-			noted = append(noted, a)
+			notes = append(notes, it)
 		default:
+			if x.effect.negative != 0 || x.effect.first {
+				w.sum += int64(it.negatives)
+			}
 		}
 	}
-	for _, p := range touched {
-		w.sum += p.ledger.book + p.ledger.lastMove + int64(p.item)
+	for _, it := range notes {
+		w.sum += int64(len(it.tally.tiles))
 	}
-	for _, p := range touched {
-		if n := len(p.log); n < cap(p.log) {
-			w.sum += p.log[:n+1][n].at
-		}
-	}
-	for _, p := range noted {
-		w.sum += int64(len(site.items.at(p.item).tally.tiles))
-	}
-	for _, p := range counted {
-		if len(p.log) > 0 {
-			w.sum += p.log[0].at
-		}
-		if len(p.counts) > 0 {
-			w.sum += p.counts[0].at
-		}
-		w.sum += int64(site.items.at(p.item).supplier.value)
-		if t := s.network.of(scopeSKU, p.sku); t != nil {
+	for _, it := range counts {
+		w.sum += int64(it.supplier.value)
+		if t := s.network.of(scopeSKU, it.sku); t != nil {
 			w.sum += int64(t.tiles[0].day)
 		}
 	}
-	for _, p := range noted {
-		if tiles := site.items.at(p.item).tally.tiles; len(tiles) > 0 {
+	for _, it := range notes {
+		if tiles := it.tally.tiles; len(tiles) > 0 {
 			w.sum += int64(tiles[len(tiles)-1].day)
 		}
 	}
@@ -79,33 +94,4 @@ func (n *network) warm(credits []credit) (sum int64) {
 		}
 	}
 	return sum
-}
-
-// places returns the locations whose stock a fact touches, 0 for none.
-func (f *Fact) places() (a, b uint32) {
-	switch f.Kind {
-	case kindASN:
-		return 0, 0
-	case kindReceipt, kindReturn:
-		return f.To, 0
-	case kindPutaway:
-		if f.From == f.To {
-			return 0, 0
-		}
-		return f.From, f.To
-	case kindTransfer:
-		if f.From == 0 { // the receiving site's record
-			return f.To, 0
-		}
-		return f.From, 0
-	case kindPick:
-		if f.HasTo {
-			return f.From, f.To
-		}
-		return f.From, 0
-	case kindShipment:
-		return f.From, 0
-	default:
-		return f.Location, 0
-	}
 }

@@ -23,13 +23,19 @@ type Binding struct {
 	Plan        Hash
 	Policy      string // version
 	Requirement Hash
+	Since       time.Time // from when those count who may stand in; zero where nobody may
 	Expires     time.Time
 }
 
 // Hash is what the approver echoes.
 func (b Binding) Hash() Hash {
 	h := sha256.New()
-	h.Write([]byte("tallyman/bind/v1\x00"))
+	if b.Since.IsZero() {
+		h.Write([]byte("tallyman/bind/v1\x00"))
+	} else {
+		h.Write([]byte("tallyman/bind/v2\x00"))
+		writeInt(h, b.Since.UnixMicro())
+	}
 	writeText(h, string(b.Step))
 	for _, part := range []Hash{b.Payload, b.Evidence, b.Plan, b.Requirement} {
 		h.Write(part[:])

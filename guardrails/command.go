@@ -44,7 +44,8 @@ type Expire struct{}
 // Supersede puts another step in its place.
 type Supersede struct{ By StepID }
 
-// Escalate calls for more attention. It changes nothing about who must approve.
+// Escalate calls for more attention. It lets nobody approve: who may stand in for a
+// role, and from when, is part of the requirement from the start.
 type Escalate struct{}
 
 // Tighten joins a stricter requirement, of a newer policy, to the step's own.

@@ -82,7 +82,7 @@ func (c *call) carryOut() (Transition, error) {
 		t.Step.SupersededBy = cmd.By
 		return t, err
 	case Escalate:
-		t, err := c.move(Escalated, "")
+		t, err := c.move(Escalated, c.step.standingIn(c.ctx.Now))
 		t.Step.Escalation++
 		return t, err
 	case Tighten:
@@ -104,11 +104,11 @@ func (c *call) carryOut() (Transition, error) {
 }
 
 // require gives the step a requirement that is no weaker, and with it a binding
-// for which no approval was given yet.
+// for which no approval was given yet: it begins to wait anew.
 func (c *call) require(r Requirement, policy string, latest time.Time) (Transition, error) {
 	r.Excludes |= c.step.Kind.Excludes()
 	t, err := c.move(c.event, "policy "+policy)
-	t.Step.Requirement, t.Step.Policy, t.Step.ExpiresAt = r, policy, latest
+	t.Step.Requirement, t.Step.Policy, t.Step.WaitsSince, t.Step.ExpiresAt = r, policy, c.ctx.Now, latest
 	if end := c.ctx.Now.Add(r.Life); end.Before(latest) {
 		t.Step.ExpiresAt = end
 	}
@@ -117,9 +117,9 @@ func (c *call) require(r Requirement, policy string, latest time.Time) (Transiti
 }
 
 func (c *call) approve(cmd Approve) (Transition, error) {
-	slot, _ := c.slot()
+	x, _ := c.seat()
 	d := c.decision(Approval, cmd.Binding, cmd.Reason)
-	d.Slot, d.BreakGlass = slot, cmd.Incident
+	d.Slot, d.As, d.BreakGlass = x.slot, x.as.Role, cmd.Incident
 	event := ApprovalGiven
 	if cmd.Incident != "" || met(c.step, append(c.standing(), *d)) {
 		event = Authorised

@@ -105,6 +105,52 @@ var attacks = []attack{
 		s.requires(mustRequire(Fresh, Slot{"supervisor", 1}))
 		s.ctx.Actor.AuthenticatedAt = noon.Add(time.Second)
 	}), []string{"fresh"}, CodeStepUp},
+	{"a stand-in before the time", stage(func(s *scene) { s.laddered(4*time.Hour - time.Microsecond) }), []string{"stand-in"}, CodeTooEarly},
+	{"a stand-in before the time breaks the glass", stage(func(s *scene) {
+		s.step.Kind = KindCountPosition
+		s.laddered(time.Hour)
+		onCount(s)
+	}), []string{"stand-in"}, CodeTooEarly},
+	{"somebody approves for a stand-in before the time", stage(func(s *scene) {
+		s.delegated(KindInventoryAdjustment)
+		deputy := s.ctx.Actor
+		s.laddered(time.Hour)
+		manager := s.ctx.People[mia]
+		deputy.Principal, deputy.Delegation.From = &manager, mia
+		deputy.Person = s.ctx.People[fay]
+		deputy.Delegation.To = fay
+		s.ctx.Actor = deputy
+	}), []string{"stand-in"}, CodeTooEarly},
+	{"a stand-in who is the proposer", stage(func(s *scene) { s.laddered(5 * time.Hour); s.manages(pat) }), []string{"self-approval"}, CodeSelfApproval},
+	{"a stand-in who is the counter", stage(func(s *scene) { s.laddered(5 * time.Hour); s.manages(cora) }), []string{"parts"}, CodePart},
+	{"a stand-in for a role that has none", stage(func(s *scene) { s.as(mia); s.step.Value = 0 }), []string{"role"}, CodeRoleMissing},
+	{"a stand-in beyond their limit", stage(func(s *scene) {
+		s.laddered(5 * time.Hour)
+		s.person(mia, func(p *Person) { p.Grants[0].Limit = Limit{Minor: 10} })
+		s.as(mia)
+	}), []string{"value"}, CodeValueLimit},
+	{"a stand-in beyond their day", stage(func(s *scene) {
+		s.laddered(5 * time.Hour)
+		s.person(mia, func(p *Person) { p.Grants[0].Daily = Limit{Minor: 10} })
+		s.as(mia)
+	}), []string{"daily"}, CodeDailyLimit},
+	{"a stand-in in an old session", stage(func(s *scene) {
+		s.laddered(5 * time.Hour)
+		s.step.Requirement.Auth = Fresh
+		s.requires(s.step.Requirement)
+		s.ctx.Actor.AuthenticatedAt = noon.Add(-FreshFor - time.Second)
+	}), []string{"fresh"}, CodeStepUp},
+	{"a stand-in who has decided", stage(func(s *scene) {
+		s.laddered(5 * time.Hour)
+		s.step.Requirement.Slots[0].Count = 2
+		s.requires(s.step.Requirement)
+		s.said(mia, "supervisor")
+		s.ctx.Decisions[0].As = "site_manager"
+	}), []string{"one-slot"}, CodeAlreadyDecided},
+	{"a stand-in rejects before the time", stage(func(s *scene) {
+		s.laddered(time.Hour)
+		s.cmd = Reject{Binding: s.step.Binding, Reason: "no"}
+	}), []string{"standing"}, CodeRoleMissing},
 	{"a stranger rejects", stage(func(s *scene) { s.as(clerk); s.cmd = Reject{Binding: s.step.Binding, Reason: "no"} }), []string{"standing"}, CodeRoleMissing},
 	{"a stranger withdraws", stage(func(s *scene) { s.as(clerk); s.cmd = Withdraw{} }), []string{"standing"}, CodeRoleMissing},
 	{"a proposer who left withdraws", stage(func(s *scene) {
@@ -121,6 +167,13 @@ var attacks = []attack{
 		s.machine(Judge)
 		s.cmd = Tighten{Requirement: s.step.Requirement, Policy: "v2"}
 	}), []string{"no-weaker"}, CodeWeaker},
+	{"tightened by a ladder", stage(func(s *scene) {
+		s.laddered(time.Hour)
+		r := s.step.Requirement
+		s.requires(mustRequire(Session, Slot{"supervisor", 1}))
+		s.machine(Judge)
+		s.cmd = Tighten{Requirement: r, Policy: "v2"}
+	}), []string{"no-weaker"}, CodeWeaker},
 	{"unblocked while denied", stage(func(s *scene) {
 		s.blocked()
 		denied := Join(*s.ctx.Judged, Denied("still no"))
@@ -130,6 +183,14 @@ var attacks = []attack{
 		s.blocked()
 		two := mustRequire(Fresh, Slot{"finance", 2})
 		s.ctx.Judged = &two
+	}), []string{"as-judged"}, CodeWeaker},
+	{"unblocked with a stand-in of one's own", stage(func(s *scene) {
+		s.blocked()
+		with, err := s.ctx.Judged.WithStandIns(StandIn{"supervisor", "clerk", time.Minute})
+		if err != nil {
+			panic(err)
+		}
+		s.cmd = Unblock{Requirement: with, Policy: "v2"}
 	}), []string{"as-judged"}, CodeWeaker},
 	{"unblocked by a policy that is not in force", stage(func(s *scene) { s.blocked(); s.ctx.Policy = "v3" }), []string{"as-judged"}, CodeWeaker},
 	{"unblocked though no policy can judge it", stage(func(s *scene) { s.blocked(); s.ctx.Judged = nil }), []string{"as-judged"}, CodeBlocked},
@@ -172,6 +233,20 @@ var attacks = []attack{
 		s.approved(time.Hour)
 		s.person(sam, func(p *Person) { p.Grants = nil })
 	}), []string{"still-approved"}, ""},
+	{"sent after a stand-in lost the role", stage(func(s *scene) {
+		s.laddered(5 * time.Hour)
+		s.said(mia, "supervisor")
+		s.ctx.Decisions[0].As = "site_manager"
+		s.step.State, s.step.ApprovedAt = Approved, noon
+		s.person(mia, func(p *Person) { p.Grants = []Grant{grant("supervisor")} })
+		s.machine("worker")
+		s.cmd = Dispatch{}
+	}), []string{"still-approved"}, ""},
+	{"sent though the time of a ladder was moved", stage(func(s *scene) {
+		s.laddered(5 * time.Hour)
+		s.approved(time.Hour)
+		s.step.WaitsSince = s.step.WaitsSince.Add(-time.Hour)
+	}), []string{"still-bound"}, ""},
 	{"sent a day later", stage(func(s *scene) { s.approved(MaxApprovalAge + time.Second) }), []string{"age"}, ""},
 	{"replayed three days later", stage(func(s *scene) {
 		s.failed()
@@ -264,6 +339,18 @@ func TestDecideAllows(t *testing.T) {
 			s.said(both, "finance")
 			s.requires(mustRequire(Session, Slot{"finance", 1}, Slot{"supervisor", 1}))
 		}), ApprovalGiven, Pending},
+		"a stand-in at the instant": {stage(func(s *scene) { s.laddered(4 * time.Hour) }), Authorised, Approved},
+		"a stand-in rejects": {stage(func(s *scene) {
+			s.laddered(4 * time.Hour)
+			s.cmd = Reject{Binding: s.step.Binding, Reason: "no"}
+		}), RejectionGiven, Rejected},
+		"a supervisor where others stand in": {stage(func(s *scene) { s.laddered(9 * time.Hour); s.as(sam) }), Authorised, Approved},
+		"a stand-in is one of two": {stage(func(s *scene) {
+			s.laddered(9 * time.Hour)
+			s.step.Requirement.Slots[0].Count = 2
+			s.requires(s.step.Requirement)
+		}), ApprovalGiven, Pending},
+		"escalated":              {stage(func(s *scene) { s.laddered(9 * time.Hour); s.machine("clock"); s.cmd = Escalate{} }), Escalated, Pending},
 		"for somebody else":      {stage(func(s *scene) { s.delegated(KindInventoryAdjustment) }), Authorised, Approved},
 		"glass is broken":        {stage(onCount), Authorised, Approved},
 		"rejected":               {stage(func(s *scene) { s.cmd = Reject{Binding: s.step.Binding, Reason: "no"} }), RejectionGiven, Rejected},

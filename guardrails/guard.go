@@ -55,6 +55,7 @@ var guards = []guard{
 	{name: "some-human", on: approvals, check: (*call).needsHuman},
 	{name: "glass", on: approvals, check: (*call).mayBreakGlass},
 	{name: "role", on: approvals, check: (*call).holdsOpenSlot},
+	{name: "stand-in", on: approvals, check: (*call).isDue},
 	{name: "value", on: approvals, check: (*call).isWithinLimit},
 	{name: "daily", on: approvals, check: (*call).isWithinDay},
 	{name: "fresh", on: approvals, check: (*call).isFresh},

@@ -162,27 +162,37 @@ func (c *call) mayBreakGlass() *Refusal {
 }
 
 func (c *call) holdsOpenSlot() *Refusal {
-	_, refusal := c.slot()
+	_, refusal := c.seat()
 	return refusal
 }
 
+// isDue keeps who stands in for a role from it until the step has waited so long.
+func (c *call) isDue() *Refusal {
+	x, _ := c.seat()
+	if from := c.step.From(x.as); x.as.Role != "" && c.ctx.Now.Before(from) {
+		return refuse(CodeTooEarly, "as %s you may stand in for %s from %s on, when the step has waited %s", x.as.Role, x.slot,
+			from.UTC().Format("2006-01-02 15:04:05Z"), short(x.as.After))
+	}
+	return nil
+}
+
 func (c *call) isWithinLimit() *Refusal {
-	slot, _ := c.slot()
-	if g, _ := c.ctx.Actor.authority().grantFor(slot, c.step, c.ctx.Now); !g.Limit.Allows(c.step.Value) {
-		return refuse(CodeValueLimit, "the value is beyond your limit as %s", slot)
+	x, _ := c.seat()
+	if g, _ := c.ctx.Actor.authority().grantFor(x.role(), c.step, c.ctx.Now); !g.Limit.Allows(c.step.Value) {
+		return refuse(CodeValueLimit, "the value is beyond your limit as %s", x.role())
 	}
 	return nil
 }
 
 func (c *call) isWithinDay() *Refusal {
-	slot, _ := c.slot()
-	g, _ := c.ctx.Actor.authority().grantFor(slot, c.step, c.ctx.Now)
+	x, _ := c.seat()
+	g, _ := c.ctx.Actor.authority().grantFor(x.role(), c.step, c.ctx.Now)
 	sum := int64(UnknownAmount)
 	if c.ctx.Spent >= 0 && c.step.Value <= UnknownAmount-c.ctx.Spent {
 		sum = c.step.Value + c.ctx.Spent
 	}
 	if !g.Daily.Allows(sum) {
-		return refuse(CodeDailyLimit, "with what you approved in the last 24 hours the value is beyond your daily limit as %s", slot)
+		return refuse(CodeDailyLimit, "with what you approved in the last 24 hours the value is beyond your daily limit as %s", x.role())
 	}
 	return nil
 }
@@ -194,7 +204,7 @@ func (c *call) isFresh() *Refusal {
 	return nil
 }
 
-// hasStanding asks for a role that the step needs. Who proposed it may withdraw
+// hasStanding asks for a role that has a say in the step now. Who proposed it may withdraw
 // it, and so may the program that did while nobody approved.
 func (c *call) hasStanding() *Refusal {
 	a := &c.ctx.Actor
@@ -204,12 +214,8 @@ func (c *call) hasStanding() *Refusal {
 			return nil
 		}
 	}
-	if a.Machine == "" && a.Person.Active {
-		for _, slot := range c.step.Requirement.Slots {
-			if _, ok := a.authority().grantFor(slot.Role, c.step, c.ctx.Now); ok {
-				return nil
-			}
-		}
+	if a.Machine == "" && a.Person.Active && c.step.hasSay(a.authority(), c.ctx.Now) {
+		return nil
 	}
 	return refuse(CodeRoleMissing, "this needs one of %s at %s", c.step.Requirement, c.step.Site)
 }
@@ -217,12 +223,8 @@ func (c *call) hasStanding() *Refusal {
 func (c *call) assigneeCan() *Refusal {
 	cmd, _ := c.cmd.(Reassign)
 	p, known := c.ctx.People[cmd.To]
-	if known && p.Active {
-		for _, slot := range c.step.Requirement.Slots {
-			if _, ok := p.grantFor(slot.Role, c.step, c.ctx.Now); ok {
-				return nil
-			}
-		}
+	if known && p.Active && c.step.hasSay(&p, c.ctx.Now) {
+		return nil
 	}
 	return refuse(CodeNotAllowed, "that person could not approve it")
 }

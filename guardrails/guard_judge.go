@@ -25,7 +25,7 @@ func (c *call) isNoWeaker() *Refusal {
 		return refuse(CodeNoHuman, "the new requirement names no human")
 	}
 	if c.event == Tightened && c.step.Requirement.Covers(r) {
-		return refuse(CodeWeaker, "the step already requires %s", c.step.Requirement)
+		return refuse(CodeWeaker, "the step already requires %s", c.step.Requirement.Full())
 	}
 	return nil
 }
@@ -40,7 +40,7 @@ func (c *call) isAsJudged() *Refusal {
 	case cmd.Policy != c.ctx.Policy:
 		return refuse(CodeWeaker, "policy %.8s is not in force", cmd.Policy)
 	case !cmd.Requirement.Covers(*judged):
-		return refuse(CodeWeaker, "the policy in force requires %s", judged)
+		return refuse(CodeWeaker, "the policy in force requires %s", judged.Full())
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package guardrails
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -16,6 +17,8 @@ type model struct {
 	state    State
 	epoch    int // of the binding
 	needs    map[string]int
+	ladder   map[[2]string]int // minutes after which, for a role, another stands in
+	since    int               // when it began to wait
 	fresh    bool
 	value    int64
 	life     int // that the requirement gives
@@ -43,7 +46,7 @@ type modelDeputy struct {
 type modelSaying struct {
 	who, principal int // principal is nobody for themselves
 	yes            bool
-	role           string
+	role, as       string // of the slot, and that was used
 	epoch          int
 }
 
@@ -77,6 +80,11 @@ func (m *model) holds(who int) bool {
 			return true
 		}
 	}
+	for rung, after := range m.ladder {
+		if m.people[who].roles[rung[1]] && m.now-m.since >= after && m.since+after < m.expires {
+			return true
+		}
+	}
 	return false
 }
 
@@ -86,7 +94,7 @@ func (m *model) counts() map[string]int {
 	for _, s := range m.said {
 		by := authority(s.who, s.principal)
 		good := s.yes && s.epoch == m.epoch && m.people[s.who].active && m.people[by].active && m.stranger(s.who) && m.stranger(by) &&
-			m.people[by].roles[s.role] && m.people[by].limit >= m.value
+			m.people[by].roles[s.as] && m.people[by].limit >= m.value
 		if good {
 			counts[s.role]++
 		}
@@ -119,21 +127,36 @@ func (m *model) approve(who, principal, epoch int) bool {
 			}
 		}
 	}
-	counts := m.counts()
-	role := ""
-	for _, r := range []string{"a", "b", "c"} {
-		if role == "" && m.people[by].roles[r] && counts[r] < m.needs[r] {
-			role = r
-		}
-	}
+	role, as := m.place(by)
 	if role == "" || m.people[by].limit < m.value || m.fresh && (m.now-m.people[who].login > 15 || m.people[who].login > m.now) {
 		return false
 	}
-	m.said = append(m.said, modelSaying{who, principal, true, role, m.epoch})
+	m.said = append(m.said, modelSaying{who, principal, true, role, as, m.epoch})
 	if m.enough(m.counts()) {
 		m.state, m.approved = Approved, m.now
 	}
 	return true
+}
+
+// place says for which role somebody approves, and as what: in their own role if
+// that is free, else for whom they stood in first.
+func (m *model) place(who int) (role, as string) {
+	counts, roles := m.counts(), []string{"a", "b", "c", "d"}
+	for _, r := range roles {
+		if m.people[who].roles[r] && counts[r] < m.needs[r] {
+			return r, r
+		}
+	}
+	best := m.now - m.since + 1
+	for _, r := range roles {
+		for _, other := range roles {
+			after, on := m.ladder[[2]string{r, other}]
+			if on && m.people[who].roles[other] && counts[r] < m.needs[r] && after < best {
+				best, role, as = after, r, other
+			}
+		}
+	}
+	return role, as
 }
 
 func (m *model) decline(who, epoch int, becomes State) bool {
@@ -146,7 +169,7 @@ func (m *model) decline(who, epoch int, becomes State) bool {
 			return false
 		}
 	}
-	m.said = append(m.said, modelSaying{who, nobody, false, "", m.epoch})
+	m.said = append(m.said, modelSaying{who, nobody, false, "", "", m.epoch})
 	m.state = becomes
 	return true
 }
@@ -181,15 +204,30 @@ func (m *model) withdraw(who int) bool {
 	return true
 }
 
-// tighten asks for n of a role in addition to what is needed.
-func (m *model) tighten(role string, n int, fresh bool, life int) bool {
+// tighten asks for n of a role in addition to what is needed, with a ladder of its
+// own.
+func (m *model) tighten(role string, n int, fresh bool, life int, ladder map[string]int) bool {
 	if m.state != Pending || m.now >= m.expires {
 		return false
 	}
-	if m.needs[role] >= n && (m.fresh || !fresh) && m.life <= life {
+	left := maps.Clone(m.ladder)
+	for _, other := range []string{"a", "b", "c", "d"} {
+		rung := [2]string{role, other}
+		after, on := ladder[other]
+		switch was, there := m.ladder[rung]; {
+		case m.needs[role] == 0 && on:
+			left[rung] = after
+		case there && on:
+			left[rung] = max(was, after)
+		default:
+			delete(left, rung)
+		}
+	}
+	maps.DeleteFunc(left, func(rung [2]string, _ int) bool { return rung[1] == role || m.needs[rung[1]] > 0 })
+	if m.needs[role] >= n && (m.fresh || !fresh) && m.life <= life && maps.Equal(left, m.ladder) {
 		return false
 	}
-	m.life = min(m.life, life)
+	m.life, m.ladder, m.since = min(m.life, life), left, m.now
 	m.needs[role] = max(m.needs[role], n)
 	m.fresh = m.fresh || fresh
 	m.expires = min(m.expires, m.now+m.life)

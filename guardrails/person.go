@@ -125,6 +125,7 @@ type Decision struct {
 	OnBehalfOf PersonID // 0 for themselves
 	Verdict    Verdict
 	Slot       Role // filled by an approval
+	As         Role // in which they stood in for the slot's, "" in that role itself
 	Binding    Hash
 	Roles      []Role // held at the time
 	Strength   Strength
@@ -132,6 +133,14 @@ type Decision struct {
 	Reason     string
 	BreakGlass string // incident, "" in the normal course
 	At         time.Time
+}
+
+// role is the one that an approval was given in.
+func (d *Decision) role() Role {
+	if d.As != "" {
+		return d.As
+	}
+	return d.Slot
 }
 
 // by reports whether the person had a hand in the decision.

@@ -20,7 +20,10 @@ func (p *Policy) checkRules(r *policyReader) {
 			p.checkCondition(r, rule)
 		}
 		if len(p.defaults.Deny) == 0 && len(rule.requirement.Deny) == 0 && !p.defaults.Covers(rule.requirement) {
-			r.fault(p.defaultsAt, "defaults are weaker than rule %s (%s): they must be the strictest, or deny", rule.id, rule.requirement)
+			r.fault(p.defaultsAt, "defaults are weaker than rule %s (%s): they must be the strictest, or deny", rule.id, rule.requirement.Full())
+		}
+		if rule.standsInForOwners() {
+			p.warn(rule.at, "rule "+rule.id+" lets others stand in for owners of policy, and nobody does where they decide about policy")
 		}
 	}
 	for _, kind := range Kinds {
@@ -31,6 +34,11 @@ func (p *Policy) checkRules(r *policyReader) {
 	if len(r.faults) == 0 {
 		p.checkChangeable(r)
 	}
+}
+
+func (x *rule) standsInForOwners() bool {
+	return slices.Contains(x.kinds, KindChangePolicy) &&
+		slices.ContainsFunc(x.requirement.StandIns, func(s StandIn) bool { return s.For == PolicyOwner })
 }
 
 // checkChangeable refuses a policy that nobody could ever replace.
@@ -75,7 +83,7 @@ type policyTest struct {
 	at      *yaml.Node
 	facts   policyFacts
 	rules   []string // nil when not said
-	require *Requirement
+	require *expected
 	auth    *Strength
 	life    time.Duration
 	denied  bool
@@ -141,10 +149,7 @@ func (r *policyReader) expect(n *yaml.Node, t *policyTest) {
 		t.rules = append([]string{}, r.texts(m["rules"], "rules")...)
 	}
 	if m["require"] != nil {
-		t.require = &Requirement{}
-		for name, count := range r.mapping(m["require"], "require") {
-			t.require.Slots = joinSlots(t.require.Slots, []Slot{{Role(name), int(r.integer(count, "the number of "+name))}})
-		}
+		t.require = r.expected(m["require"])
 	}
 	if m["auth"] != nil {
 		auth := Session
@@ -188,7 +193,7 @@ func (t *policyTest) differs(j Judgement, err error) string {
 	matched := "[" + strings.Join(slices.Concat(j.Matched, j.Audited), ", ") + "]"
 	switch {
 	case t.blocked && err == nil:
-		return "it is not blocked; it needs " + j.Requirement.String()
+		return "it is not blocked; it needs " + j.Requirement.Full()
 	case t.blocked:
 		return ""
 	case err != nil:
@@ -196,9 +201,9 @@ func (t *policyTest) differs(j Judgement, err error) string {
 	case t.rules != nil && !slices.Equal(sorted(slices.Clone(t.rules)), sorted(slices.Concat(j.Matched, j.Audited))):
 		return "it matches " + matched
 	case t.denied != (len(j.Requirement.Deny) > 0):
-		return "it needs " + j.Requirement.String() + " by " + matched
-	case t.require != nil && !slices.Equal(t.require.Slots, j.Requirement.Slots):
-		return "it needs " + j.Requirement.String() + " by " + matched
+		return "it needs " + j.Requirement.Full() + " by " + matched
+	case t.require != nil && !t.require.is(j.Requirement):
+		return "it needs " + j.Requirement.Full() + " by " + matched
 	case t.auth != nil && *t.auth != j.Requirement.Auth:
 		return "it asks for another strength of authentication, by " + matched
 	case t.life != 0 && t.life != j.Requirement.Life:

@@ -3,6 +3,7 @@ package guardrails
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // Shift says how a requirement compares with another.
@@ -48,7 +49,7 @@ func (o Outcome) String() string {
 	if o.Blocked != "" {
 		return "blocked: " + o.Blocked
 	}
-	s := o.Requirement.String()
+	s := o.Requirement.Full()
 	if o.Requirement.Auth == Fresh {
 		s += ", signed in anew"
 	}
@@ -113,12 +114,12 @@ func (p *Policy) conditions(kind Kind) []*condition {
 
 // GainedRoles returns the roles that could decide more under the second policy
 // than under the first: by a kind of action, a rule of it names them that did
-// not before. Whoever holds one gains by the change.
+// not before, or lets them stand in sooner. Whoever holds one gains by the change.
 func GainedRoles(before, after *Policy) []Role {
 	had := before.powers()
 	var gained []Role
-	for power := range after.powers() {
-		if !had[power] {
+	for power, now := range after.powers() {
+		if then, ok := had[power]; !ok || now < then {
 			gained = append(gained, power.role)
 		}
 	}
@@ -131,12 +132,22 @@ type power struct {
 	role Role
 }
 
-func (p *Policy) powers() map[power]bool {
-	powers := map[power]bool{}
+// powers says for each power after what time a role has it: at once, or as a
+// stand-in.
+func (p *Policy) powers() map[power]time.Duration {
+	powers := map[power]time.Duration{}
+	give := func(x power, after time.Duration) {
+		if then, ok := powers[x]; !ok || after < then {
+			powers[x] = after
+		}
+	}
 	add := func(kinds []Kind, r Requirement) {
 		for _, kind := range kinds {
 			for _, slot := range r.Slots {
-				powers[power{kind, slot.Role}] = true
+				give(power{kind, slot.Role}, 0)
+			}
+			for _, x := range r.StandIns {
+				give(power{kind, x.Role}, x.After)
 			}
 		}
 	}

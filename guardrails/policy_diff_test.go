@@ -47,6 +47,38 @@ func TestDiffSaysWhatIsLooser(t *testing.T) {
 	}
 }
 
+// Letting somebody stand in is looser, and so is letting them sooner; whoever can
+// gains by it.
+func TestDiffShowsLadders(t *testing.T) {
+	with := func(slot string) *guardrails.Policy {
+		return parsed(t, strings.Replace(policyWith("", ""), "{supervisor: 1}", "{supervisor: "+slot+"}", 1))
+	}
+	none, late, soon := with("1"), with("{count: 1, stand_in: {finance: 30m}}"), with("{count: 1, stand_in: {finance: 10m}}")
+	for _, c := range []struct {
+		before, after *guardrails.Policy
+		shift         guardrails.Shift
+		to            string
+		gained        []guardrails.Role
+	}{
+		{none, late, guardrails.Looser, "supervisor (or finance after 30m), within 1h0m0s", []guardrails.Role{"finance"}},
+		{late, soon, guardrails.Looser, "supervisor (or finance after 10m), within 1h0m0s", []guardrails.Role{"finance"}},
+		{soon, late, guardrails.Stricter, "supervisor (or finance after 30m), within 1h0m0s", nil},
+		{late, none, guardrails.Stricter, "supervisor, within 1h0m0s", nil},
+	} {
+		d := guardrails.DiffPolicies(c.before, c.after)
+		if len(d) != len(guardrails.Kinds) || d[0].Shift != c.shift || d[0].To.String() != c.to {
+			t.Errorf("%d changes, the first %+v", len(d), d[0])
+		}
+		if gained := guardrails.GainedRoles(c.before, c.after); !reflect.DeepEqual(gained, c.gained) {
+			t.Errorf("to %s: %v gain", c.to, gained)
+		}
+	}
+	steps := past(rand.New(rand.NewPCG(1, 0)), none, 10)
+	if s := simulate(late, steps); s.Shifts[guardrails.Looser] != 10 || s.Loosened[0].To.String() != "supervisor (or finance after 30m), within 1h0m0s" || len(s.Approvals) != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func past(r *rand.Rand, p *guardrails.Policy, n int) []guardrails.PastStep {
 	steps := make([]guardrails.PastStep, n)
 	for i := range steps {

@@ -3,7 +3,6 @@ package guardrails
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"maps"
 	"slices"
 	"strings"
 
@@ -219,37 +218,17 @@ func (r *policyReader) requirement(at *yaml.Node, m map[string]*yaml.Node, what 
 	default:
 		r.fault(m["auth"], "auth %q must be session or fresh", s)
 	}
-	slots, excludes, life := r.slots(m["require"], what, roles), r.parts(m["exclude"]), r.duration(m["expires_in"], "expires_in")
+	slots, ladder := r.slots(m["require"], what, roles)
+	excludes, life := r.parts(m["exclude"]), r.duration(m["expires_in"], "expires_in")
 	if len(slots) == 0 || life == 0 {
 		return Requirement{} // said already
 	}
 	req, err := Require(slots, auth, excludes, life)
 	if err != nil {
 		r.fault(at, "%s: %v", what, err)
+		return req
 	}
-	return req
-}
-
-func (r *policyReader) slots(n *yaml.Node, what string, roles []Role) []Slot {
-	m := r.mapping(n, "require")
-	if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
-		r.fault(n, "%s asks for no human", what)
-	}
-	var slots []Slot
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		count := r.integer(m[name], "the number of "+name)
-		switch {
-		case !slices.Contains(roles, Role(name)):
-			r.fault(m[name], "role %q is none of %v", name, roles)
-		case count < 1:
-			r.fault(m[name], "%s asks for %d of %s; at least one human decides", what, count, name)
-		case count > 9:
-			r.fault(m[name], "%s asks for %d of %s, more than 9", what, count, name)
-		default:
-			slots = append(slots, Slot{Role(name), int(count)})
-		}
-	}
-	return slots
+	return r.withLadder(req, ladder, what)
 }
 
 func (r *policyReader) parts(n *yaml.Node) Parts {

@@ -82,7 +82,11 @@ func (r *policyReader) mapping(n *yaml.Node, what string, known ...string) map[s
 		return members
 	}
 	if n.Kind != yaml.MappingNode {
-		r.fault(n, "%s must be a mapping with %s", what, strings.Join(known, ", "))
+		with := ""
+		if len(known) > 0 {
+			with = " with " + strings.Join(known, ", ")
+		}
+		r.fault(n, "%s must be a mapping%s", what, with)
 		return members
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {

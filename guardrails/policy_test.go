@@ -77,7 +77,7 @@ func faultsOf(t *testing.T, source string) []string {
 }
 
 func TestPolicyRefusesWithPosition(t *testing.T) {
-	for name, c := range map[string]struct{ source, want string }{
+	refusesAt(t, map[string]faulty{
 		"a zero-approver rule":     {policyWith("  - id: x\n    actions: [any]\n    require: {supervisor: 0}\n    expires_in: 1h\n", ""), "13:27: rule x asks for 0 of supervisor"},
 		"no approver at all":       {policyWith("  - id: x\n    actions: [any]\n    require: {}\n    expires_in: 1h\n", ""), "13:14: rule x asks for no human"},
 		"neither require nor deny": {policyWith("  - id: x\n    actions: [any]\n", ""), "11:5: rule x asks for no human"},
@@ -122,7 +122,41 @@ func TestPolicyRefusesWithPosition(t *testing.T) {
 		"weak defaults":             {strings.Replace(policyWith("", ""), "{deny: unknown}", "{require: {finance: 1}, expires_in: 1h}", 1), "5:11: defaults are weaker than rule any"},
 		"nobody could change it":    {strings.Replace(policyWith("", ""), "[any]", "[count_position]", 1), "5:11: nobody could put another policy in its place"},
 		"no defaults":               {strings.Replace(policyWith("", ""), "defaults: {deny: unknown}\n", "", 1), "1:1: defaults is missing"},
-	} {
+	})
+}
+
+func TestPolicyRefusesLaddersWithPosition(t *testing.T) {
+	refusesAt(t, map[string]faulty{
+		"a slot without a number": {ladder("{stand_in: {finance: 10m}}"), "13:27: supervisor does not say how many"},
+		"a stand-in of no role":   {ladder("{count: 1, stand_in: {root: 10m}}"), "13:55: role \"root\" is none of"},
+		"a stand-in for oneself":  {ladder("{count: 1, stand_in: {supervisor: 10m}}"), "13:61: rule x: supervisor would stand in for supervisor, and decides here itself"},
+		"a stand-in at once":      {ladder("{count: 1, stand_in: {finance: 0s}}"), "13:58: the time of finance must be between"},
+		"a stand-in too late":     {ladder("{count: 1, stand_in: {finance: 1h}}"), "13:58: rule x: finance would stand in for supervisor after 1h, which is not between 0 and its life of 1h"},
+		"a stand-in of no time":   {ladder("{count: 1, stand_in: {finance: soon}}"), "13:58: the time of finance must be a duration"},
+		"a stand-in by nobody":    {ladder("{count: 1, stand_in: {}}"), "13:48: rule x lets nobody stand in for supervisor"},
+		"a ladder of two":         {ladder("{count: 1, stand_in: [finance]}"), "13:48: stand_in must be a mapping"},
+		"a slot with a typo":      {ladder("{count: 1, standin: {finance: 10m}}"), "13:38: supervisor has no \"standin\""},
+		"one who decides stands in": {
+			strings.Replace(ladder("{count: 1, stand_in: {finance: 10m}}"), "10m}}}", "10m}}, finance: 1}", 1),
+			"13:58: rule x: finance would stand in for supervisor, and decides here itself",
+		},
+		"a ladder that a test does not expect": {
+			policyWith("", "  - name: two\n    rec: {action: count_position}\n    expect: {require: {supervisor: {count: 1, stand_in: {finance: 10m}}}}\n"),
+			"15:5: test \"two\": it needs supervisor by [any]",
+		},
+		"defaults with a ladder": {
+			strings.Replace(policyWith("", ""), "{deny: unknown}", "{require: {supervisor: {count: 1, stand_in: {finance: 10m}}}, expires_in: 1h}", 1),
+			"5:11: defaults are weaker than rule any (supervisor)",
+		},
+	})
+}
+
+// faulty is a policy and what is said of it, with its place.
+type faulty struct{ source, want string }
+
+func refusesAt(t *testing.T, policies map[string]faulty) {
+	t.Helper()
+	for name, c := range policies {
 		t.Run(name, func(t *testing.T) {
 			faults := faultsOf(t, c.source)
 			for _, f := range faults {
@@ -133,6 +167,11 @@ func TestPolicyRefusesWithPosition(t *testing.T) {
 			t.Errorf("faults are\n%s\nwant %s", strings.Join(faults, "\n"), c.want)
 		})
 	}
+}
+
+// ladder is a rule of which only the slot of the supervisor matters.
+func ladder(slot string) string {
+	return policyWith("  - id: x\n    actions: [any]\n    require: {supervisor: "+slot+"}\n    expires_in: 1h\n", "")
 }
 
 func TestEveryFaultIsFound(t *testing.T) {
@@ -156,6 +195,26 @@ func judge(t *testing.T, source string, f guardrails.Facts) (guardrails.Judgemen
 		t.Fatal(err)
 	}
 	return p.Judge(&guardrails.Recommendation{Site: "DC-1", Action: &guardrails.CountPosition{Location: "A", SKU: "S"}, Facts: f}, time.Time{})
+}
+
+// Two rules about one slot: only whom both let stand in does, at the later time.
+func TestLaddersOfMatchingRulesJoin(t *testing.T) {
+	rule := func(id, slot string) string {
+		return "  - id: " + id + "\n    actions: [verify_load]\n    require: {supervisor: " + slot + "}\n    expires_in: 1h\n"
+	}
+	source := strings.Replace(policyWith(
+		rule("x", "{count: 1, stand_in: {finance: 10m, ap: 20m}}")+rule("y", "{count: 2, stand_in: {finance: 30m}}"),
+		"  - name: two\n    rec: {action: verify_load}\n    expect: {rules: [x, y], require: {supervisor: {count: 2, stand_in: {finance: 30m}}}}\n"),
+		"[supervisor, finance]", "[supervisor, finance, ap]", 1)
+	source = strings.Replace(source, "actions: [any]", "actions: [count_position, change_policy]", 1)
+	p, err := guardrails.ParsePolicy([]byte(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := p.Judge(&guardrails.Recommendation{Site: "DC-1", Action: &guardrails.VerifyLoad{Load: "L"}}, time.Time{})
+	if want := "2 supervisor (or finance after 30m)"; err != nil || j.Requirement.Full() != want {
+		t.Errorf("%s, %v; want %s", j.Requirement.Full(), err, want)
+	}
 }
 
 func TestMatchingRulesJoin(t *testing.T) {
@@ -247,11 +306,22 @@ func TestPolicyCannotLowerItsOwnFloor(t *testing.T) {
 	if err != nil || j.Requirement.String() != "2 policy_owner + supervisor" || j.Requirement.Auth != guardrails.Fresh {
 		t.Errorf("%+v, %v", j, err)
 	}
+	source := strings.Replace(policyWith("", ""), "{supervisor: 1}", "{supervisor: 1, policy_owner: {count: 2, stand_in: {finance: 10m}}}", 1)
+	source = strings.Replace(source, "finance]", "finance, policy_owner]", 1)
+	p, err = guardrails.ParsePolicy([]byte(strings.Replace(source, "require: {supervisor: 1}}", "require: {supervisor: 1, policy_owner: 2}}", 1)))
+	if err != nil || len(p.Warnings()) != 1 {
+		t.Fatal(p, err)
+	}
+	j, err = p.Judge(&guardrails.Recommendation{Site: guardrails.Everywhere, Action: &guardrails.ChangePolicy{}}, time.Time{})
+	if err != nil || j.Requirement.Full() != "2 policy_owner + supervisor" {
+		t.Errorf("somebody stands in for owners of policy: %s, %v", j.Requirement.Full(), err)
+	}
 }
 
 func FuzzParsePolicy(f *testing.F) {
 	f.Add(guardrails.DefaultPolicy().Source)
 	f.Add([]byte(policyWith("", "")))
+	f.Add([]byte(ladder("{count: 1, stand_in: {finance: 10m}}")))
 	f.Add([]byte(policyWith(when("|-\n      has(rec.class) && rec.class in ['A']\n      || rec.flags.exists(f, f == 'x')"), "")))
 	f.Fuzz(func(t *testing.T, source []byte) {
 		p, err := guardrails.ParsePolicy(source)

@@ -36,7 +36,7 @@ func stands(s *Step, x *Context, d *Decision) bool {
 	if d.OnBehalfOf != 0 {
 		authority = x.People[d.OnBehalfOf]
 	}
-	g, ok := authority.grantFor(d.Slot, s, x.Now)
+	g, ok := authority.grantFor(d.role(), s, x.Now)
 	return ok && g.Limit.Allows(s.Value)
 }
 
@@ -74,26 +74,24 @@ func openSlots(s *Step, approvals []Decision) []Slot {
 	return open
 }
 
-// slot returns the slot that the approval fills.
-func (c *call) slot() (Role, *Refusal) {
+// seat returns the slot that the approval fills, and in which role.
+func (c *call) seat() (seat, *Refusal) {
 	cmd, _ := c.cmd.(Approve)
-	who := c.ctx.Actor.authority()
 	open := openSlots(c.step, c.standing())
-	var held Role
-	for _, slot := range c.step.Requirement.Slots {
-		if cmd.Slot != "" && cmd.Slot != slot.Role {
+	var held seat
+	for _, x := range c.step.seats(c.ctx.Actor.authority(), c.ctx.Now) {
+		if cmd.Slot != "" && cmd.Slot != x.slot {
 			continue
 		}
-		if _, ok := who.grantFor(slot.Role, c.step, c.ctx.Now); !ok {
-			continue
+		if slices.ContainsFunc(open, func(o Slot) bool { return o.Role == x.slot }) {
+			return x, nil
 		}
-		held = slot.Role
-		if slices.ContainsFunc(open, func(o Slot) bool { return o.Role == slot.Role }) {
-			return held, nil
+		if held.slot == "" {
+			held = x
 		}
 	}
-	if held != "" {
-		return held, refuse(CodeSlotFilled, "somebody has approved as %s already; still needed: %s", held, Requirement{Slots: open})
+	if held.slot != "" {
+		return held, refuse(CodeSlotFilled, "somebody has approved as %s already; still needed: %s", held.slot, Requirement{Slots: open})
 	}
-	return "", refuse(CodeRoleMissing, "this needs %s at %s, which you do not hold there", c.step.Requirement, c.step.Site)
+	return seat{}, refuse(CodeRoleMissing, "this needs %s at %s, which you do not hold there", c.step.Requirement, c.step.Site)
 }

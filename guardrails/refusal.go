@@ -24,6 +24,7 @@ const (
 	CodeDelegation       Code = "delegation-invalid"
 	CodeAlreadyDecided   Code = "already-decided"
 	CodeRoleMissing      Code = "role-missing"
+	CodeTooEarly         Code = "stand-in-too-early"
 	CodeSlotFilled       Code = "slot-filled"
 	CodeValueLimit       Code = "value-limit"
 	CodeDailyLimit       Code = "daily-limit"

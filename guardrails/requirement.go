@@ -40,7 +40,8 @@ const MaxLife = 30 * 24 * time.Hour
 // order gives the same, and never less. The zero value asks for no human and is
 // never met.
 type Requirement struct {
-	Slots    []Slot // by role, each role once
+	Slots    []Slot    // by role, each role once
+	StandIns []StandIn // by slot and role: who may fill a slot in its role's place, and when
 	Auth     Strength
 	Excludes Parts
 	Life     time.Duration // until the step expires
@@ -72,8 +73,9 @@ func Denied(reason string) Requirement { return Requirement{Life: MaxLife, Deny:
 func Join(a, b Requirement) Requirement {
 	deny := slices.Concat(a.Deny, b.Deny)
 	slices.Sort(deny)
+	slots := joinSlots(a.Slots, b.Slots)
 	return Requirement{
-		Slots: joinSlots(a.Slots, b.Slots), Auth: max(a.Auth, b.Auth), Excludes: a.Excludes | b.Excludes,
+		Slots: slots, StandIns: joinStandIns(a, b, slots), Auth: max(a.Auth, b.Auth), Excludes: a.Excludes | b.Excludes,
 		Life: shorter(a.Life, b.Life), Deny: slices.Compact(deny),
 	}
 }
@@ -110,10 +112,21 @@ func (r Requirement) Humans() int {
 	return n
 }
 
-// Hash returns a hash of everything the requirement asks for.
+// Hash returns a hash of everything the requirement asks for. Where nobody may stand
+// in it is as it was before anybody could.
 func (r Requirement) Hash() Hash {
 	h := sha256.New()
-	h.Write([]byte("tallyman/requirement/v1\x00"))
+	if len(r.StandIns) == 0 {
+		h.Write([]byte("tallyman/requirement/v1\x00"))
+	} else {
+		h.Write([]byte("tallyman/requirement/v2\x00"))
+		writeInt(h, int64(len(r.StandIns)))
+		for _, x := range r.StandIns {
+			writeText(h, string(x.For))
+			writeText(h, string(x.Role))
+			writeInt(h, int64(x.After))
+		}
+	}
 	for _, s := range r.Slots {
 		writeText(h, string(s.Role))
 		writeInt(h, int64(s.Count))
@@ -137,15 +150,21 @@ func writeInt(h interface{ Write([]byte) (int, error) }, n int64) {
 	_, _ = h.Write(binary.BigEndian.AppendUint64(nil, uint64(n)))
 }
 
-// String says it in words: "finance + 2 supervisor".
-func (r Requirement) String() string {
+// String says in words whom it asks for: "finance + 2 supervisor".
+func (r Requirement) String() string { return r.words(func(Role) string { return "" }) }
+
+// Full says it with who may stand in: "finance (or controller after 4h) + 2
+// supervisor".
+func (r Requirement) Full() string { return r.words(r.ladder) }
+
+func (r Requirement) words(ladder func(Role) string) string {
 	var parts []string
 	for _, s := range r.Slots {
-		if s.Count == 1 {
-			parts = append(parts, string(s.Role))
-			continue
+		words := string(s.Role)
+		if s.Count > 1 {
+			words = fmt.Sprintf("%d %s", s.Count, s.Role)
 		}
-		parts = append(parts, fmt.Sprintf("%d %s", s.Count, s.Role))
+		parts = append(parts, words+ladder(s.Role))
 	}
 	if len(r.Deny) > 0 {
 		parts = append(parts, "denied: "+strings.Join(r.Deny, "; "))

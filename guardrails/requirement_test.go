@@ -20,6 +20,14 @@ func randomRequirement(r *rand.Rand) guardrails.Requirement {
 	if err != nil {
 		panic(err)
 	}
+	for _, slot := range slots {
+		for _, role := range []guardrails.Role{"supervisor", "finance", "site_manager", "controller"} {
+			x := guardrails.StandIn{For: slot.Role, Role: role, After: time.Duration(1+r.IntN(59)) * time.Minute}
+			if with, err := req.WithStandIns(append(slices.Clone(req.StandIns), x)...); err == nil && r.IntN(2) == 0 {
+				req = with
+			}
+		}
+	}
 	if r.IntN(4) == 0 {
 		req = guardrails.Join(req, guardrails.Denied(string(rune('a'+r.IntN(3)))))
 	}
@@ -44,12 +52,25 @@ func TestJoinIsALattice(t *testing.T) {
 			t.Fatalf("seed %d: %+v with itself is %+v", seed, a, join(a, a))
 		case !ab.Covers(a) || !ab.Covers(b):
 			t.Fatalf("seed %d: %+v does not cover %+v and %+v", seed, ab, a, b)
+		case laxer(ab, a) || laxer(ab, b):
+			t.Fatalf("seed %d: %s and %s let more stand in than one of them: %s", seed, a.Full(), b.Full(), ab.Full())
 		case ab.Humans() < max(a.Humans(), b.Humans()):
 			t.Fatalf("seed %d: %+v asks for fewer humans", seed, ab)
 		case a.Covers(b) && b.Covers(a) && a.Hash() != b.Hash():
 			t.Fatalf("seed %d: %+v and %+v cover each other", seed, a, b)
 		}
 	}
+}
+
+// laxer reports whether the joined requirement lets somebody stand in for a slot of
+// another whom that does not, or sooner.
+func laxer(joined, other guardrails.Requirement) bool {
+	return slices.ContainsFunc(joined.StandIns, func(x guardrails.StandIn) bool {
+		asks := slices.ContainsFunc(other.Slots, func(s guardrails.Slot) bool { return s.Role == x.For })
+		return asks && !slices.ContainsFunc(other.StandIns, func(y guardrails.StandIn) bool {
+			return y.For == x.For && y.Role == x.Role && y.After <= x.After
+		})
+	})
 }
 
 func TestRequireRefuses(t *testing.T) {

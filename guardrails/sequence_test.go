@@ -27,13 +27,13 @@ type duel struct {
 
 const (
 	crew    = 6
-	letters = "abc"
+	letters = "abcd"
 )
 
 // newDuel proposes a step among people with random roles.
 func newDuel(r *rand.Rand, guards []guard) *duel {
 	d := &duel{Rand: r, guards: guards}
-	d.m = model{state: Pending, proposer: r.IntN(crew), counter: r.IntN(crew), needs: map[string]int{}, value: []int64{0, 50, 200_000}[r.IntN(3)], life: 60 * (1 + r.IntN(72))}
+	d.m = model{state: Pending, proposer: r.IntN(crew), counter: r.IntN(crew), needs: map[string]int{}, ladder: map[[2]string]int{}, value: []int64{0, 50, 200_000}[r.IntN(3)], life: 60 * (1 + r.IntN(72))}
 	for range crew {
 		p := modelPerson{active: true, roles: map[string]bool{}, limit: []int64{0, 100, 1 << 40}[r.IntN(3)], login: -r.IntN(30)}
 		for _, role := range letters {
@@ -48,12 +48,22 @@ func newDuel(r *rand.Rand, guards []guard) *duel {
 		n := 1 + r.IntN(2)
 		slots, d.m.needs[letters[i:i+1]] = append(slots, Slot{Role(letters[i : i+1]), n}), n
 	}
+	var ladder []StandIn
+	for _, slot := range slots {
+		for other, after := range d.ladder(func(role string) bool { return d.m.needs[role] > 0 }, d.m.life) {
+			ladder = append(ladder, StandIn{slot.Role, Role(other), time.Duration(after) * time.Minute})
+			d.m.ladder[[2]string{string(slot.Role), other}] = after
+		}
+	}
 	d.m.expires, d.m.fresh = d.m.life, r.IntN(4) == 0
 	auth := Session
 	if d.m.fresh {
 		auth = Fresh
 	}
 	req, err := Require(slots, auth, 0, time.Duration(d.m.life)*time.Minute)
+	if err == nil {
+		req, err = req.WithStandIns(ladder...)
+	}
 	if err == nil {
 		rec := &Recommendation{
 			Site: "DC-1", Action: &InventoryAdjustment{Location: "A", SKU: "S", Book: 1, Counted: 2, Reason: "x"},
@@ -67,6 +77,17 @@ func newDuel(r *rand.Rand, guards []guard) *duel {
 	}
 	d.seen = []Hash{d.step.Binding}
 	return d
+}
+
+// ladder draws who stands in for a role, and after how many minutes.
+func (d *duel) ladder(taken func(string) bool, life int) map[string]int {
+	ladder := map[string]int{}
+	for _, letter := range letters {
+		if role := string(letter); !taken(role) && d.IntN(2) == 0 {
+			ladder[role] = 1 + d.IntN(min(life-1, 12*60))
+		}
+	}
+	return ladder
 }
 
 // sync shows the machine the people as the model has them now.
@@ -211,23 +232,29 @@ func (d *duel) end(way, who, epoch int) error {
 }
 
 func (d *duel) tighten() error {
-	role, n, fresh, life := letters[d.IntN(3)], 1+d.IntN(2), d.IntN(4) == 0, 60*(1+d.IntN(72))
+	role, n, fresh, life := string(letters[d.IntN(3)]), 1+d.IntN(2), d.IntN(4) == 0, 60*(1+d.IntN(72))
 	auth := Session
 	if fresh {
 		auth = Fresh
 	}
-	req, err := Require([]Slot{{Role(string(role)), n}}, auth, 0, time.Duration(life)*time.Minute)
+	req, err := Require([]Slot{{Role(role), n}}, auth, 0, time.Duration(life)*time.Minute)
 	if err != nil {
 		return err
 	}
+	ladder := d.ladder(func(other string) bool { return other == role }, life)
+	for other, after := range ladder {
+		if req, err = req.WithStandIns(append(req.StandIns, StandIn{Role(role), Role(other), time.Duration(after) * time.Minute})...); err != nil {
+			return err
+		}
+	}
 	d.sync(nobody, nobody)
-	return d.give(d.m.tighten(string(role), n, fresh, life), Tighten{Requirement: req, Policy: "v2"})
+	return d.give(d.m.tighten(role, n, fresh, life, ladder), Tighten{Requirement: req, Policy: "v2"})
 }
 
 // happen changes the world around the step.
 func (d *duel) happen(who int) {
 	p := &d.m.people[who]
-	switch role := string(letters[d.IntN(3)]); d.IntN(6) {
+	switch role := string(letters[d.IntN(len(letters))]); d.IntN(6) {
 	case 0:
 		p.active = !p.active
 	case 1:
@@ -310,7 +337,7 @@ func play(seed uint64, sequence int, guards []guard) (*duel, error) {
 // The sequences would notice a guard that is gone.
 func TestSequencesMissAGuard(t *testing.T) {
 	for _, name := range []string{
-		"active", "in-time", "over", "binding", "self-approval", "parts", "delegation", "one-slot", "role", "value", "fresh",
+		"active", "in-time", "over", "binding", "self-approval", "parts", "delegation", "one-slot", "role", "stand-in", "value", "fresh",
 		"standing", "no-weaker", "replayer", "kill-switch", "still-approved", "age",
 	} {
 		noticed := false

@@ -183,6 +183,7 @@ type Step struct {
 	Binding      Hash
 	Value        int64              // the one that decides the band, or [UnknownAmount]
 	Currency     warehouse.Currency // of the value
+	WaitsSince   time.Time          // with this requirement
 	ExpiresAt    time.Time
 	ApprovedAt   time.Time // zero before
 	Assignee     PersonID  // 0 for nobody
@@ -193,10 +194,14 @@ type Step struct {
 
 // NewBinding returns the hash of what the step asks to be approved now.
 func (s *Step) NewBinding() Hash {
-	return Binding{
+	b := Binding{
 		Step: s.ID, Payload: s.Payload, Evidence: s.Evidence, Plan: s.Plan,
 		Policy: s.Policy, Requirement: s.Requirement.Hash(), Expires: s.ExpiresAt,
-	}.Hash()
+	}
+	if len(s.Requirement.StandIns) > 0 {
+		b.Since = s.WaitsSince
+	}
+	return b.Hash()
 }
 
 // Propose returns the step behind a recommendation as it begins. A requirement
@@ -219,7 +224,7 @@ func Propose(id StepID, r *Recommendation, plan Plan, policy string, req Require
 		ID: id, Version: 1, State: Pending, Kind: kind, Site: r.Site, Subject: SubjectOf(r.Action), Parties: r.Parties,
 		Payload: PayloadHash(payload), Evidence: r.Evidence.Hash(), Plan: plan.Hash(),
 		Model: r.Evidence.Model, Policy: policy, Requirement: req,
-		Value: r.Facts.Banded(), Currency: r.Facts.Currency, ExpiresAt: now.Add(req.Life),
+		Value: r.Facts.Banded(), Currency: r.Facts.Currency, WaitsSince: now, ExpiresAt: now.Add(req.Life),
 	}
 	for _, o := range plan {
 		s.Targets = append(s.Targets, o.Target)

@@ -21,6 +21,7 @@ const (
 	small                     // supervisor with a limit of 10
 	thief                     // supervisor by a grant of pat an hour ago
 	clerk                     // no role at all
+	mia                       // site manager
 )
 
 var noon = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
@@ -40,6 +41,7 @@ func cast() map[PersonID]Person {
 	add(fay, grant("finance"))
 	add(both, grant("supervisor"), grant("finance"))
 	add(owen, grant(PolicyOwner))
+	add(mia, grant("site_manager"))
 	add(clerk)
 	elsewhere := grant("supervisor")
 	elsewhere.Site = "DC-2"
@@ -108,6 +110,24 @@ func (s *scene) requires(r Requirement) {
 	s.step.Requirement = r
 	s.step.Binding = s.step.NewBinding()
 	s.approve()
+}
+
+// laddered lets site managers stand in for the supervisor, four hours after it
+// began to wait, as it is now when it waited so long.
+func (s *scene) laddered(waited time.Duration) {
+	r, err := mustRequire(Session, Slot{"supervisor", 1}).WithStandIns(StandIn{"supervisor", "site_manager", 4 * time.Hour})
+	if err != nil {
+		panic(err)
+	}
+	s.step.WaitsSince = noon.Add(-waited)
+	s.requires(r)
+	s.as(mia)
+}
+
+// manages gives a person the role of a site manager instead of what they hold.
+func (s *scene) manages(id PersonID) {
+	s.person(id, func(p *Person) { p.Grants = []Grant{grant("site_manager")} })
+	s.as(id)
 }
 
 func (s *scene) said(id PersonID, slot Role) {

@@ -42,7 +42,8 @@ func Execute(ctx context.Context, db *store.DB, clock func() time.Time, log *slo
 	// the job queue.
 	keepUp(ctx, tendEach, log,
 		upkeep{"executions put right", db.ReconcileExecutions}, upkeep{"steps that people carried out", db.SettleSeen},
-		upkeep{"steps expired", db.ExpireDue}, upkeep{"steps escalated", db.EscalateDue})
+		upkeep{"steps expired", db.ExpireDue}, upkeep{"steps escalated", db.EscalateDue},
+		upkeep{"reviews of broken glass asked for", db.CallReviewers})
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopFor)
 	defer cancel()
 	return client.Stop(ending)

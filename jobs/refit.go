@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"runtime"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -34,14 +33,22 @@ type RefitReport struct {
 	Step    guardrails.StepID `json:"step,omitempty"`
 }
 
-// Corpus is what every model of the default taxonomy learns from: synthetic
-// tickets that come with the program.
-func Corpus() []triage.Example {
-	var all []triage.Example
+// Basis is what every model of a taxonomy learns from before people say
+// anything, and how.
+type Basis struct {
+	Examples []triage.Example
+	Settings triage.Settings
+}
+
+// Corpus is the basis of the default taxonomy: synthetic tickets that come with
+// the program.
+func Corpus(threads int) Basis {
+	b := Basis{Settings: triage.DefaultSettings()}
 	for _, t := range fixtures.Tickets() {
-		all = append(all, triage.Example(t))
+		b.Examples = append(b.Examples, triage.Example(t))
 	}
-	return all
+	b.Settings.Lexicon, b.Settings.Threads = triage.DefaultLexicon(), threads
+	return b
 }
 
 // Lessons are the labels of people that may teach a model.
@@ -53,32 +60,29 @@ func Lessons(taught []store.Taught) []triage.Lesson {
 	return lessons
 }
 
-// Refit fits the model of tickets anew to a corpus and to what people said, and
+// Refit fits the model of a desk anew to a basis and to what people said, and
 // compares it with the one in force on the newest of their labels. One that is
 // better beyond chance becomes the proposal to put it in force, for people to
 // decide. The comparison leans towards the model in force, which may have
 // learned from some of those labels.
-func Refit(ctx context.Context, db *store.DB, base []triage.Example, s triage.Settings, now time.Time) (RefitReport, error) {
-	taught, err := db.Taught(ctx, now.Add(-taughtFor))
+func Refit(ctx context.Context, db *store.DB, desk *triage.Desk, basis Basis, now time.Time) (RefitReport, error) {
+	taught, err := db.Taught(ctx, desk.Taxonomy, now.Add(-taughtFor))
 	if err != nil {
 		return RefitReport{}, err
 	}
-	champion, err := ticketModel(ctx, db)
-	if err != nil {
-		return RefitReport{}, err
-	}
+	champion := desk.Model()
 	lessons := Lessons(taught)
 	var kept []triage.Example
 	for _, i := range triage.Curate(champion, lessons) {
 		kept = append(kept, triage.Example{Text: lessons[i].Text, Label: lessons[i].Label})
 	}
-	r := RefitReport{Taught: len(taught), Kept: len(kept)}
+	r := RefitReport{Taught: len(lessons), Kept: len(kept)}
 	if len(kept) < enoughTaught {
 		r.Outcome = "too few labels of people to learn from"
 		return r, nil
 	}
 	cut := len(kept) - int(heldShare*float64(len(kept)))
-	challenger, err := triage.Train(ctx, concat(base, kept[:cut]), s, nil)
+	challenger, err := triage.Train(ctx, concat(basis.Examples, kept[:cut]), basis.Settings, nil)
 	if err != nil {
 		return r, err
 	}
@@ -87,11 +91,11 @@ func Refit(ctx context.Context, db *store.DB, base []triage.Example, s triage.Se
 		r.Outcome = "the model in force stays: the new one is not better beyond chance"
 		return r, nil
 	}
-	final, err := triage.Train(ctx, concat(base, kept), s, nil)
+	final, err := triage.Train(ctx, concat(basis.Examples, kept), basis.Settings, nil)
 	if err != nil {
 		return r, err
 	}
-	return r, propose(ctx, db, final, s, &r, taught[0].At, now)
+	return r, propose(ctx, db, desk.Taxonomy, final, basis.Settings, &r, taught[0].At, now)
 }
 
 func concat(a, b []triage.Example) []triage.Example {
@@ -113,27 +117,8 @@ func unlike(m *triage.Model, learned, texts []triage.Example) []triage.Example {
 	return kept
 }
 
-func ticketModel(ctx context.Context, db *store.DB) (*triage.Model, error) {
-	m, err := db.TicketChampion(ctx)
-	if errors.Is(err, store.ErrNotFound) {
-		return triage.DefaultModel(), nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	artifact, err := db.Artifact(ctx, m.ID)
-	if err != nil {
-		return nil, err
-	}
-	champion, err := triage.ReadModel(bytes.NewReader(artifact))
-	if errors.Is(err, triage.ErrOldModel) {
-		return triage.DefaultModel(), nil // the service uses it too until a newer one is approved
-	}
-	return champion, err
-}
-
 // propose registers a model and makes the step that puts it in force.
-func propose(ctx context.Context, db *store.DB, m *triage.Model, s triage.Settings, r *RefitReport, from, now time.Time) error {
+func propose(ctx context.Context, db *store.DB, t *triage.Taxonomy, m *triage.Model, s triage.Settings, r *RefitReport, from, now time.Time) error {
 	var file bytes.Buffer
 	if err := m.Write(&file); err != nil {
 		return err
@@ -144,7 +129,7 @@ func propose(ctx context.Context, db *store.DB, m *triage.Model, s triage.Settin
 		return err
 	}
 	refitted := store.Refitted{Artifact: file.Bytes(), From: from, Until: now, Settings: s, Report: report}
-	step, err := db.ProposeTicketModel(ctx, &refitted, now)
+	step, err := db.ProposeTicketModel(ctx, t, &refitted, now)
 	if errors.Is(err, store.ErrStepLive) {
 		r.Outcome = "an earlier one is approved and about to come into force: the next night tries again"
 		return nil
@@ -156,6 +141,8 @@ func propose(ctx context.Context, db *store.DB, m *triage.Model, s triage.Settin
 type refitWorker struct {
 	river.WorkerDefaults[store.RefitArgs]
 	db    *store.DB
+	desk  *triage.Desk
+	basis Basis
 	clock func() time.Time
 	log   *slog.Logger
 }
@@ -165,9 +152,7 @@ func (*refitWorker) Timeout(*river.Job[store.RefitArgs]) time.Duration { return 
 
 // Work fits the model anew.
 func (w *refitWorker) Work(ctx context.Context, _ *river.Job[store.RefitArgs]) error {
-	s := triage.DefaultSettings()
-	s.Lexicon, s.Threads = triage.DefaultLexicon(), max(1, runtime.GOMAXPROCS(0)/2)
-	r, err := Refit(ctx, w.db, Corpus(), s, w.clock())
+	r, err := Refit(ctx, w.db, w.desk, w.basis, w.clock())
 	if err == nil {
 		w.log.Info("refit of tickets", slog.Int("labels_of_people", r.Taught), slog.Int("kept", r.Kept), slog.String("outcome", r.Outcome))
 	}

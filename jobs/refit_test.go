@@ -17,7 +17,7 @@ import (
 
 // taught is a site that calls things by names of its own, which the model that
 // comes with the program has never heard of, and people who say what they mean.
-func taught(t *testing.T, n int) (*store.DB, []triage.Example) {
+func taught(t *testing.T, n int) (*store.DB, *triage.Desk, jobs.Basis) {
 	t.Helper()
 	db, desk := storetest.DB(t), triage.NewDesk(triage.DefaultTaxonomy(), false)
 	unlimited := guardrails.Limit{Unlimited: true}
@@ -59,7 +59,7 @@ func taught(t *testing.T, n int) (*store.DB, []triage.Example) {
 			t.Fatal(err)
 		}
 	}
-	return db, base
+	return db, desk, jobs.Basis{Examples: base, Settings: refitSettings()}
 }
 
 func refitSettings() triage.Settings {
@@ -69,15 +69,14 @@ func refitSettings() triage.Settings {
 }
 
 func TestABetterModelOfTicketsWaitsForPeople(t *testing.T) {
-	db, base := taught(t, 120)
-	r, err := jobs.Refit(t.Context(), db, base, refitSettings(), time.Now())
+	db, desk, basis := taught(t, 120)
+	r, err := jobs.Refit(t.Context(), db, desk, basis, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !r.Contest.Better() || r.Step == "" || !strings.HasPrefix(r.Outcome, "proposed") {
 		t.Fatalf("refit %+v", r)
 	}
-	desk := triage.NewDesk(triage.DefaultTaxonomy(), false)
 	if err := jobs.AdoptTicketModel(t.Context(), db, desk); err != nil {
 		t.Fatal(err)
 	}
@@ -113,15 +112,15 @@ func TestABetterModelOfTicketsWaitsForPeople(t *testing.T) {
 	if got := desk.Judge("blorb grobnik quazle").Label; got != "ship.carrier_issue" {
 		t.Errorf("the new model says %s", got)
 	}
-	again, err := jobs.Refit(t.Context(), db, base, refitSettings(), time.Now())
+	again, err := jobs.Refit(t.Context(), db, desk, basis, time.Now())
 	if err != nil || again.Step != "" {
 		t.Errorf("a model that is no better: %+v, %v", again, err)
 	}
 }
 
 func TestTooFewLabelsTeachNothing(t *testing.T) {
-	db, base := taught(t, 20)
-	r, err := jobs.Refit(t.Context(), db, base, refitSettings(), time.Now())
+	db, desk, basis := taught(t, 20)
+	r, err := jobs.Refit(t.Context(), db, desk, basis, time.Now())
 	if err != nil || r.Taught != 20 || r.Step != "" || !strings.Contains(r.Outcome, "too few") {
 		t.Errorf("refit %+v, %v", r, err)
 	}

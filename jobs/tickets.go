@@ -41,12 +41,13 @@ func Budget(db *store.DB, day store.Spend, log *slog.Logger) llm.Reserve {
 }
 
 // Tickets asks a language model about unsure tickets, if there is one, and keeps
-// what labels them up to date, until ctx ends. client may be nil.
-func Tickets(ctx context.Context, db *store.DB, desk *triage.Desk, client *llm.Client, clock func() time.Time, log *slog.Logger) error {
+// what labels them up to date, until ctx ends. client may be nil. basis is what
+// models of the desk's taxonomy learn from.
+func Tickets(ctx context.Context, db *store.DB, desk *triage.Desk, basis Basis, client *llm.Client, clock func() time.Time, log *slog.Logger) error {
 	probe := make(chan struct{}, 1)
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &askWorker{db: db, desk: desk, client: client, clock: clock, log: log, probe: probe})
-	river.AddWorker(workers, &refitWorker{db: db, clock: clock, log: log})
+	river.AddWorker(workers, &refitWorker{db: db, desk: desk, basis: basis, clock: clock, log: log})
 	started, err := startRiver(ctx, db, &river.Config{
 		Queues:  map[string]river.QueueConfig{store.QueueTickets: {MaxWorkers: askers}, store.QueueRefit: {MaxWorkers: 1}},
 		Workers: workers, Logger: log, JobTimeout: askTime,
@@ -114,9 +115,10 @@ func probeServer(ctx context.Context, client *llm.Client, log *slog.Logger) {
 	log.Info("language model", slog.String("model", caps.Model), slog.String("path", string(caps.Path)), slog.Bool("log_probabilities", caps.LogProbs))
 }
 
-// AdoptTicketModel puts the champion of the registry in force on a desk.
+// AdoptTicketModel puts the champion of the registry in force on a desk, unless
+// there is none or an earlier version of the program made it.
 func AdoptTicketModel(ctx context.Context, db *store.DB, desk *triage.Desk) error {
-	m, err := db.TicketChampion(ctx)
+	m, err := db.TicketChampion(ctx, desk.Taxonomy)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
@@ -130,7 +132,11 @@ func AdoptTicketModel(ctx context.Context, db *store.DB, desk *triage.Desk) erro
 	if err != nil {
 		return err
 	}
-	if err := desk.AdoptFile(int64(m.ID), artifact); err != nil {
+	err = desk.AdoptFile(int64(m.ID), artifact)
+	if errors.Is(err, triage.ErrOldModel) {
+		return nil // the first model labels until people approve a newer one
+	}
+	if err != nil {
 		return fmt.Errorf("model %d of tickets: %w", m.ID, err)
 	}
 	return nil

@@ -18,7 +18,7 @@ func TestTrainProposesAChallenger(t *testing.T) {
 	db := storetest.DB(t)
 	history(t, db, 150, 110)
 	log := slog.New(slog.DiscardHandler)
-	ticket := store.Model{Subject: store.TicketSubject, Outcome: store.TicketOutcome, SchemaHash: "text", Params: []byte(`{}`), Metrics: []byte(`{}`)}
+	ticket := store.Model{Subject: store.TicketSubject, Outcome: "label", SchemaHash: "text", Params: []byte(`{}`), Metrics: []byte(`{}`)}
 	if _, err := db.InstallModel(t.Context(), ticket, []byte("words")); err != nil { // is none of its business
 		t.Fatal(err)
 	}

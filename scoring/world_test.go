@@ -100,9 +100,9 @@ func fit(tb testing.TB, events []warehouse.Event, outcome Outcome) *Scorer {
 		case Variance:
 			y = x.Variance != 0
 		case Discrepancy:
-			y = x.Short != 0
+			y = x.Inbound.Short != 0
 		case Late:
-			y = x.Late
+			y = x.Inbound.Late
 		case Size:
 			p.Objective = models.SquaredError
 		}

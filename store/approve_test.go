@@ -111,6 +111,8 @@ func TestTheDatabaseHoldsItsOwn(t *testing.T) {
 		"a gap in the audit log":    {`insert into audit_entry (stream, seq, prev, body, at) values ($1, 5, sha256('x'), 'x', now())`, "audit_entry_chain"},
 		"a decision on other facts": {`insert into decision (step_id, person_id, verdict, slot, binding, roles, strength, session, reason)
 			select $1, max(id), 'approve', 'supervisor', sha256('x'), '{}', 'session', 's', '' from person`, "decision_binding"},
+		"a decision in a role that is not held": {`insert into decision (step_id, person_id, verdict, slot, binding, roles, strength, session, reason)
+			select s.id, max(p.id), 'approve', 'finance', s.binding, '{}', 'session', 's', '' from step s, person p where s.id = $1 group by s.id`, "decision_role"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tx, err := conn.Begin(t.Context())

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ func TestAttackGlass(t *testing.T) {
 	}{
 		{"41 a fourth time in 30 days", attackFourth},
 		{"41 the review is late", attackLateReview},
+		{"41 nobody hears of it", attackUnheard},
 		{"41 who broke it reviews it", attackOwnReview},
 		{"41 by the proposer, for an adjustment, without a reason", attackGlassWhere},
 	} {
@@ -88,6 +90,40 @@ func attackLateReview(f *floor) {
 	if err := f.smash(f.held("2"), by, "again"); err != nil {
 		f.Errorf("after both reviews: %v", err)
 	}
+}
+
+// Others are called when the glass is broken, and again until they have reviewed it.
+func attackUnheard(f *floor) {
+	call := func(when string, want int) {
+		f.Helper()
+		if n, err := f.db.CallReviewers(f.Context()); err != nil || n != want {
+			f.Errorf("%s: %d are called for, %v; want %d", when, n, err, want)
+		}
+	}
+	call("before anything", 0)
+	s := f.broken("1", f.person("procurement"))
+	call("at once", 1)
+	call("a moment later", 0)
+	exec(f.T, f.conn, `set session_replication_role = replica`) // a day goes by
+	exec(f.T, f.conn, `update step set approved_at = approved_at - interval '25 hours', created_at = created_at - interval '25 hours' where id = $1`, s.ID)
+	exec(f.T, f.conn, `update audit_entry set at = at - interval '25 hours' where stream = $1`, string(s.ID)+"/review")
+	exec(f.T, f.conn, `set session_replication_role = origin`)
+	call("a day later", 1)
+	reviewers := []store.By{f.person("finance"), f.person("inventory_control")}
+	view, err := f.db.StepView(f.Context(), store.Viewer{Person: reviewers[0].Person}, s.ID)
+	if err != nil || view.History[0].Event != "review_asked" || !strings.Contains(view.History[0].Facts[0].Value, "2 of 2 reviews are missing") ||
+		!strings.Contains(view.History[0].Facts[0].Value, "cannot be broken at DC-1") {
+		f.Errorf("the history begins with %+v, %v", view.History[0], err)
+	}
+	exec(f.T, f.conn, `set session_replication_role = replica`)
+	exec(f.T, f.conn, `update audit_entry set at = at - interval '7 hours' where stream = $1`, string(s.ID)+"/review")
+	exec(f.T, f.conn, `set session_replication_role = origin`)
+	for _, r := range reviewers {
+		if err := f.db.ReviewGlass(f.Context(), s.ID, r, true, "looked at the camera"); err != nil {
+			f.Fatal(err)
+		}
+	}
+	call("when both have", 0)
 }
 
 func attackOwnReview(f *floor) {

@@ -147,14 +147,14 @@ func contextOf(ctx context.Context, tx pgx.Tx, s *Step, by By, cmd guardrails.Co
 func decisionsOf(ctx context.Context, q querier, id guardrails.StepID) ([]guardrails.Decision, error) {
 	rows, _ := q.Query(ctx, `
 		select person_id, coalesce(on_behalf_of, 0), verdict, coalesce(slot, ''), binding, roles, strength = 'fresh',
-			session, reason, coalesce(incident, ''), decided_at
+			session, reason, coalesce(incident, ''), decided_at, coalesce(as_role, '')
 		from decision
 		where step_id = $1
 		order by id`, id)
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (d guardrails.Decision, err error) {
 		var binding []byte
 		var fresh bool
-		err = row.Scan(&d.Person, &d.OnBehalfOf, &d.Verdict, &d.Slot, &binding, &d.Roles, &fresh, &d.Session, &d.Reason, &d.BreakGlass, &d.At)
+		err = row.Scan(&d.Person, &d.OnBehalfOf, &d.Verdict, &d.Slot, &binding, &d.Roles, &fresh, &d.Session, &d.Reason, &d.BreakGlass, &d.At, &d.As)
 		copy(d.Binding[:], binding)
 		if fresh {
 			d.Strength = guardrails.Fresh

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -164,4 +165,57 @@ func (db *DB) ReviewGlass(ctx context.Context, id guardrails.StepID, by By, just
 		return fmt.Errorf("review step %s: %w", id, err)
 	}
 	return nil
+}
+
+// callReviewersEach is how long after a call others are called again.
+const callReviewersEach = guardrails.GlassReviewIn / 4
+
+// CallReviewers asks for the reviews that are missing: when the glass is broken, again
+// at each quarter of the day that they may take, and on while they are late. The call
+// is in the history of the step, and the count of calls in the log of the program.
+func (db *DB) CallReviewers(ctx context.Context) (int, error) {
+	rows, _ := db.pool.Query(ctx, `select s.id from step s where `+reviewersUncalled, guardrails.GlassReviews, callReviewersEach)
+	due, err := pgx.CollectRows(rows, pgx.RowTo[guardrails.StepID])
+	for _, id := range due {
+		if err != nil {
+			break
+		}
+		err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error { return callReviewers(ctx, tx, id) })
+	}
+	if err != nil {
+		return 0, fmt.Errorf("call reviewers: %w", err)
+	}
+	return len(due), nil
+}
+
+// reviewersUncalled is a condition of a step s: reviews are missing, and nobody was
+// called for a while.
+const reviewersUncalled = `s.break_glass and (select count(*) from glass_review g where g.step_id = s.id) < $1
+	and not exists (
+		select from audit_entry a
+		where a.stream = s.id || '/review' and a.at > clock_timestamp() - $2::interval
+			and convert_from(a.body, 'UTF8')::jsonb ->> 'event' = 'review_asked')`
+
+func callReviewers(ctx context.Context, tx pgx.Tx, id guardrails.StepID) error {
+	s, err := readStep(ctx, tx, id, `for update of s`)
+	if err != nil {
+		return err
+	}
+	var missing int
+	err = tx.QueryRow(ctx, `
+		select $1 - (select count(*) from glass_review g where g.step_id = s.id)
+		from step s
+		where s.id = $3 and `+reviewersUncalled, guardrails.GlassReviews, callReviewersEach, id).Scan(&missing)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil // another process did, or it was reviewed
+	}
+	if err != nil {
+		return err
+	}
+	due := s.ApprovedAt.Add(guardrails.GlassReviewIn)
+	why := fmt.Sprintf("%d of %d reviews are missing, due at %s", missing, guardrails.GlassReviews, due.UTC().Format("2006-01-02 15:04Z"))
+	if s.ReadAt.After(due) {
+		why += "; until they are there the glass cannot be broken at " + string(s.Site)
+	}
+	return noteChange(ctx, tx, string(id)+"/review", "review_asked", clockwork.Machine, []audit.Fact{{Name: "reason", Value: why}})
 }

@@ -67,14 +67,17 @@ const (
 	// taken: it is no proposal of a ranking that nobody touched.
 	taken = `(s.audited > 0 or s.touched_at is not null)`
 
-	// waits: it needs a role that they hold or were delegated, and they have said
-	// nothing to it yet.
+	// waits: it needs a role that they hold or were delegated, or one that stands in
+	// by now, and they have said nothing to it yet.
 	waits = `s.state = 'pending' and s.expires_at > clock_timestamp()
 	and not exists (select from decision_human h where h.step_id = s.id and h.binding = s.binding and h.person_id = $1)
 	and exists (
 		select from role_grant g
 		where g.revoked_at is null and g.site in (s.site, '*')
-			and s.requirement -> 'slots' @> jsonb_build_array(jsonb_build_object('role', g.role))
+			and (s.requirement -> 'slots' @> jsonb_build_array(jsonb_build_object('role', g.role))
+				or s.requirement -> 'stand_ins' @> jsonb_build_array(jsonb_build_object('role', g.role)) and exists (
+					select from stand_ins(s.requirement) x
+					where x.role = g.role and s.waits_since + x.after <= clock_timestamp()))
 			and (g.person_id = $1 or exists (
 				select from delegation d
 				where d.from_id = g.person_id and d.to_id = $1 and d.revoked_at is null and s.action = any (d.kinds)

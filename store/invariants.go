@@ -9,7 +9,7 @@ import (
 
 // Violation is a row that breaks an invariant.
 type Violation struct {
-	Invariant string // "I1" to "I20", of tickets "T1" to "T4"
+	Invariant string // "I1" to "I21", of tickets "T1" to "T4"
 	Means     string // what must hold
 	Row       string // that does not
 }
@@ -123,7 +123,7 @@ var invariants = []struct{ name, means, query string }{
 		join step s on s.id = d.step_id
 		where d.verdict = 'approve' and not exists (
 			select from role_grant g
-			where g.person_id = coalesce(d.on_behalf_of, d.person_id) and g.role = d.slot and (g.site = s.site or g.site = '*')
+			where g.person_id = coalesce(d.on_behalf_of, d.person_id) and g.role = coalesce(d.as_role, d.slot) and (g.site = s.site or g.site = '*')
 				and (g.unlimited or g.daily_minor >= (
 					select sum(t.value_minor::numeric)
 					from decision b
@@ -184,6 +184,13 @@ var invariants = []struct{ name, means, query string }{
 		join step s on s.id = g.step_id
 		left join decision d on d.step_id = s.id and d.verdict = 'approve' and g.person_id in (d.person_id, d.on_behalf_of)
 		where not s.break_glass or d.id is not null`},
+	{"I21", "who stood in for a role was let by what the step required, and after it had waited so long", `
+		select d.id::text
+		from decision d
+		join step s on s.id = d.step_id and s.binding = d.binding
+		where d.as_role is not null and not exists (
+			select from stand_ins(s.requirement) x
+			where x.slot = d.slot and x.role = d.as_role and s.waits_since + x.after <= d.decided_at)`},
 	{"T1", "a ticket is never less urgent, nor open to more, than its words allow, and no label is missing", `
 		select t.id
 		from ticket t

@@ -145,7 +145,7 @@ func TestWhoGainsByAPolicyCannotApproveIt(t *testing.T) {
 	holder(t, conn, "author@example.com", "auditor")
 	gaining := holder(t, conn, "gains@example.com", "policy_owner")
 	exec(t, conn, `insert into role_grant (person_id, role, site, unlimited, origin) values ($1, 'ap', '*', true, 'command')`, gaining)
-	source := strings.Replace(string(guardrails.DefaultPolicy().Source), "require: {supervisor: 1}\n    expires_in: 4h\n\n  - id: hold", "require: {supervisor: 1, ap: 1}\n    expires_in: 4h\n\n  - id: hold", 1)
+	source := strings.Replace(string(guardrails.DefaultPolicy().Source), "supervisor: {count: 1, stand_in: {inventory_control: 2h}}\n", "supervisor: 1\n      ap: 1\n", 1)
 	source = strings.Replace(source, "rec: {action: verify_load}\n    expect: {require: {supervisor: 1}", "rec: {action: verify_load}\n    expect: {require: {supervisor: 1, ap: 1}", 1)
 	step, err := db.ProposePolicy(t.Context(), []byte(source), "author@example.com", clockOf(t, conn).Add(2*time.Hour), []byte("{}"))
 	if err != nil {

@@ -186,8 +186,8 @@ const insertRecommendation = `
 
 const insertStep = `
 	insert into step (id, recommendation_id, action, site, subject, state, payload_hash, evidence_hash, plan_hash, policy, requirement,
-		matched, binding, lane, stake_minor, value_minor, currency, expires_at, reason, audited, created_at, changed_at)
-	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, to_jsonb(coalesce($12::text[], '{}'::text[])), $13, $14, $15, $16, nullif($17, ''), $18, $19, $20, $21, $21)`
+		matched, binding, lane, stake_minor, value_minor, currency, expires_at, reason, audited, created_at, changed_at, waits_since)
+	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, to_jsonb(coalesce($12::text[], '{}'::text[])), $13, $14, $15, $16, nullif($17, ''), $18, $19, $20, $21, $21, $22)`
 
 func insertProposals(ctx context.Context, tx pgx.Tx, all []proposal) error {
 	q := &pgx.Batch{}
@@ -209,7 +209,7 @@ func insertProposals(ctx context.Context, tx pgx.Tx, all []proposal) error {
 			audited = 0
 		}
 		q.Queue(insertStep, s.ID, p.id, s.Kind, s.Site, s.Subject, s.State, s.Payload[:], s.Evidence[:], s.Plan[:], s.Policy, p.requirement,
-			p.matched, s.Binding[:], p.lane, p.rec.Facts.ValueMinor, s.Value, s.Currency, s.ExpiresAt, p.why, audited, p.at)
+			p.matched, s.Binding[:], p.lane, p.rec.Facts.ValueMinor, s.Value, s.Currency, s.ExpiresAt, p.why, audited, p.at, s.WaitsSince)
 		if p.silent {
 			continue
 		}
@@ -240,7 +240,7 @@ func proposedEntry(p *proposal) audit.Entry {
 			{Name: "payload", Value: p.step.Payload.String()},
 			{Name: "evidence", Value: p.step.Evidence.String()},
 			{Name: "policy", Value: p.step.Policy},
-			{Name: "requirement", Value: p.step.Requirement.String()},
+			{Name: "requirement", Value: p.step.Requirement.Full()},
 			{Name: "binding", Value: p.step.Binding.String()},
 			{Name: "reason", Value: p.why},
 		},

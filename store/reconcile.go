@@ -183,7 +183,7 @@ func (db *DB) expire(ctx context.Context, tx pgx.Tx, id guardrails.StepID) error
 }
 
 // EscalateDue calls for more attention to steps at a quarter, half and three
-// quarters of their life. Proposals of a ranking that nobody took up are left
+// quarters of their life, and when somebody may stand in from then on. Proposals of a ranking that nobody took up are left
 // alone: the next ranking replaces them.
 func (db *DB) EscalateDue(ctx context.Context) (int, error) {
 	rows, _ := db.pool.Query(ctx, `
@@ -192,6 +192,7 @@ func (db *DB) EscalateDue(ctx context.Context) (int, error) {
 		join recommendation r on r.id = s.recommendation_id
 		where s.state = 'pending' and s.expires_at > clock_timestamp() and (s.touched_at is not null or r.ranking_id is null)
 			and s.escalation < floor(4 * extract(epoch from clock_timestamp() - s.created_at) / extract(epoch from s.expires_at - s.created_at))
+				+ (select count(*) from stand_ins(s.requirement) x where s.waits_since + x.after <= clock_timestamp())
 		order by s.expires_at, s.id
 		limit $1`, batchOf)
 	due, err := pgx.CollectRows(rows, pgx.RowTo[guardrails.StepID])

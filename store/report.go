@@ -146,8 +146,7 @@ func mayReport(s *Step, e *Execution, x *guardrails.Context, w Word) *guardrails
 	}
 	carriedOut := w.Done && e.Target == guardrails.TargetManual
 	allowed := slices.ContainsFunc(p.Grants, func(g guardrails.Grant) bool {
-		needed := carriedOut || slices.ContainsFunc(s.Requirement.Slots, func(slot guardrails.Slot) bool { return slot.Role == g.Role })
-		return needed && (g.Site == s.Site || g.Site == guardrails.Everywhere)
+		return (carriedOut || slices.Contains(s.Roles(x.Now), g.Role)) && (g.Site == s.Site || g.Site == guardrails.Everywhere)
 	})
 	if !allowed {
 		return &guardrails.Refusal{Code: guardrails.CodeRoleMissing, Detail: fmt.Sprintf("this needs a role at %s, such as %s", s.Site, s.Requirement)}

@@ -11,16 +11,23 @@ import (
 // jsonRequirement is a requirement as the database holds it: its triggers read
 // it too.
 type jsonRequirement struct {
-	Slots    []jsonSlot `json:"slots"`
-	Auth     string     `json:"auth"`
-	Excludes []string   `json:"excludes"`
-	LifeUS   int64      `json:"life_us"`
-	Deny     []string   `json:"deny"`
+	Slots    []jsonSlot    `json:"slots"`
+	StandIns []jsonStandIn `json:"stand_ins,omitempty"` // left out for nobody, as it was when nobody could
+	Auth     string        `json:"auth"`
+	Excludes []string      `json:"excludes"`
+	LifeUS   int64         `json:"life_us"`
+	Deny     []string      `json:"deny"`
 }
 
 type jsonSlot struct {
 	Role  guardrails.Role `json:"role"`
 	Count int             `json:"count"`
+}
+
+type jsonStandIn struct {
+	For     guardrails.Role `json:"for"`
+	Role    guardrails.Role `json:"role"`
+	AfterUS int64           `json:"after_us"`
 }
 
 var strengths = map[guardrails.Strength]string{guardrails.Session: "session", guardrails.Fresh: "fresh"}
@@ -29,6 +36,9 @@ func writeRequirement(r guardrails.Requirement) ([]byte, error) {
 	wire := jsonRequirement{Slots: []jsonSlot{}, Auth: strengths[r.Auth], Excludes: r.Excludes.Names(), LifeUS: r.Life.Microseconds(), Deny: []string{}}
 	for _, s := range r.Slots {
 		wire.Slots = append(wire.Slots, jsonSlot(s))
+	}
+	for _, x := range r.StandIns {
+		wire.StandIns = append(wire.StandIns, jsonStandIn{x.For, x.Role, x.After.Microseconds()})
 	}
 	wire.Deny = append(wire.Deny, r.Deny...)
 	return json.Marshal(wire)
@@ -45,6 +55,9 @@ func readRequirement(b []byte) (guardrails.Requirement, error) {
 	}
 	for _, s := range wire.Slots {
 		r.Slots = append(r.Slots, guardrails.Slot(s))
+	}
+	for _, x := range wire.StandIns {
+		r.StandIns = append(r.StandIns, guardrails.StandIn{For: x.For, Role: x.Role, After: time.Duration(x.AfterUS) * time.Microsecond})
 	}
 	if len(wire.Deny) > 0 {
 		r.Deny = wire.Deny

@@ -138,10 +138,12 @@ create table decision (
     reason text not null,
     incident text,
     decided_at timestamp with time zone not null default clock_timestamp(),
+    as_role text collate "C",
     constraint decision_pkey PRIMARY KEY (id),
     constraint decision_on_behalf_of_fkey FOREIGN KEY (on_behalf_of) REFERENCES person(id),
     constraint decision_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
     constraint decision_step_id_fkey FOREIGN KEY (step_id) REFERENCES step(id),
+    constraint decision_as_role CHECK (((as_role IS NULL) OR ((verdict = 'approve'::text) AND (as_role <> slot)))),
     constraint decision_binding_check CHECK ((octet_length(binding) = 32)),
     constraint decision_incident CHECK (((incident IS NULL) OR ((verdict = 'approve'::text) AND (strength = 'fresh'::text)))),
     constraint decision_incident_check CHECK ((incident <> ''::text)),
@@ -155,6 +157,7 @@ create table decision (
 CREATE INDEX decision_authority_idx ON public.decision USING btree (COALESCE(on_behalf_of, person_id), decided_at);
 CREATE INDEX decision_person_idx ON public.decision USING btree (person_id, decided_at);
 CREATE INDEX decision_step_idx ON public.decision USING btree (step_id);
+comment on column decision.as_role is 'that stood in for the slot''s; null for that itself';
 CREATE TRIGGER decision_change BEFORE DELETE OR UPDATE ON public.decision FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER decision_check BEFORE INSERT ON public.decision FOR EACH ROW EXECUTE FUNCTION check_decision();
 CREATE TRIGGER decision_humans AFTER INSERT ON public.decision FOR EACH ROW EXECUTE FUNCTION note_decision_humans();
@@ -532,7 +535,7 @@ create table model (
     constraint model_promoted CHECK (((state = 'candidate'::text) = (promoted_at IS NULL))),
     constraint model_schema_hash_check CHECK ((schema_hash <> ''::text)),
     constraint model_state CHECK ((state = ANY (ARRAY['candidate'::text, 'champion'::text, 'retired'::text]))),
-    constraint model_target CHECK (((((((subject = 'position'::text) AND (outcome = 'variance'::text)) OR ((subject = 'position'::text) AND (outcome = 'size'::text))) OR ((subject = 'load'::text) AND (outcome = 'discrepancy'::text))) OR ((subject = 'load'::text) AND (outcome = 'late'::text))) OR ((subject = 'ticket'::text) AND (outcome = 'label'::text)))),
+    constraint model_target CHECK (((((((subject = 'position'::text) AND (outcome = 'variance'::text)) OR ((subject = 'position'::text) AND (outcome = 'size'::text))) OR ((subject = 'load'::text) AND (outcome = 'discrepancy'::text))) OR ((subject = 'load'::text) AND (outcome = 'late'::text))) OR ((subject = 'ticket'::text) AND (outcome ~ '^label(/[a-z0-9._-]+)?$'::text)))),
     constraint model_window CHECK ((data_from <= data_until)),
 );
 CREATE UNIQUE INDEX model_champion ON public.model USING btree (subject, outcome) WHERE (state = 'champion'::text);
@@ -800,6 +803,7 @@ create table step (
     superseded_by text collate "C",
     reason text not null default ''::text,
     audited integer not null default 0,
+    waits_since timestamp with time zone not null,
     constraint step_recommendation_id_key UNIQUE (recommendation_id),
     constraint step_pkey PRIMARY KEY (id),
     constraint step_assignee_id_fkey FOREIGN KEY (assignee_id) REFERENCES person(id),
@@ -832,7 +836,7 @@ CREATE INDEX step_due_idx ON public.step USING btree (expires_at) WHERE (state =
 CREATE INDEX step_glass_idx ON public.step USING btree (site, approved_at) WHERE break_glass;
 CREATE INDEX step_lane_idx ON public.step USING btree (lane, action, created_at);
 CREATE UNIQUE INDEX step_live ON public.step USING btree (action, site, subject) WHERE (state = ANY (ARRAY['blocked'::text, 'pending'::text, 'changes_requested'::text, 'approved'::text, 'executing'::text, 'unknown'::text, 'failed'::text, 'compensating'::text, 'compensation_failed'::text]));
-comment on column step.requirement is '{"slots": [{"role", "count"}], "auth", "excludes", "life_us", "deny"}';
+comment on column step.requirement is '{"slots": [{"role", "count"}], "stand_ins": [{"for", "role", "after_us"}], "auth", "excludes", "life_us", "deny"}';
 comment on column step.binding is 'hash of all that an approver says yes to';
 comment on column step.lane is 'the stock, order or document that it touches';
 comment on column step.stake_minor is 'what is at stake in this step; 9223372036854775807 when unknown';
@@ -840,6 +844,7 @@ comment on column step.value_minor is 'what decides the band: with the other ste
 comment on column step.touched_at is 'since when people are at it; a newer ranking leaves it alone';
 comment on column step.reason is 'why it is in this state, in words';
 comment on column step.audited is 'entries of its own in the audit log';
+comment on column step.waits_since is 'for what it requires now';
 CREATE CONSTRAINT TRIGGER step_audited AFTER INSERT OR UPDATE ON public.step DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_step_audited();
 CREATE TRIGGER step_change BEFORE UPDATE ON public.step FOR EACH ROW EXECUTE FUNCTION check_step_change();
 CREATE TRIGGER step_delete BEFORE DELETE ON public.step FOR EACH ROW EXECUTE FUNCTION check_step_delete();
@@ -1216,6 +1221,21 @@ begin
         raise exception 'a party to step % cannot approve it', s.id
             using errcode = 'integrity_constraint_violation', constraint = 'decision_duties';
     end if;
+    if new.as_role is not null and not exists (
+        select from stand_ins(s.requirement) x
+        where x.slot = new.slot and x.role = new.as_role and s.waits_since + x.after <= least(new.decided_at, clock_timestamp()))
+    then
+        raise exception '% may not stand in for % on step % now', new.as_role, new.slot, s.id
+            using errcode = 'integrity_constraint_violation', constraint = 'decision_stands_in';
+    end if;
+    if new.verdict = 'approve' and not exists (
+        select from role_grant g
+        where g.person_id = coalesce(new.on_behalf_of, new.person_id) and g.role = coalesce(new.as_role, new.slot)
+            and g.site in (s.site, '*') and g.revoked_at is null)
+    then
+        raise exception 'who approves step % does not hold the role', s.id
+            using errcode = 'integrity_constraint_violation', constraint = 'decision_role';
+    end if;
     return new;
 end
 $function$
@@ -1415,6 +1435,7 @@ begin
     if (new.requirement, new.policy, new.expires_at) is distinct from (old.requirement, old.policy, old.expires_at) then
         if old.state not in ('blocked', 'pending') or new.state <> 'pending' or new.binding = old.binding
             or old.state = 'pending' and new.expires_at > old.expires_at
+            or new.waits_since < old.waits_since
             or exists (
                 select slot ->> 'role' as role, (slot ->> 'count')::int as n
                 from jsonb_array_elements(old.requirement -> 'slots') slot
@@ -1423,6 +1444,12 @@ begin
                 from jsonb_array_elements(old.requirement -> 'slots') o (slot)
                 join jsonb_array_elements(new.requirement -> 'slots') n (slot)
                     on n.slot ->> 'role' = o.slot ->> 'role' and (n.slot ->> 'count')::int >= (o.slot ->> 'count')::int)
+            or exists (
+                select from stand_ins(new.requirement) n
+                where old.requirement -> 'slots' @> jsonb_build_array(jsonb_build_object('role', n.slot))
+                    and not exists (
+                        select from stand_ins(old.requirement) o
+                        where o.slot = n.slot and o.role = n.role and o.after <= n.after))
             or not new.requirement -> 'excludes' @> (old.requirement -> 'excludes')
             or not new.requirement -> 'deny' @> (old.requirement -> 'deny') and old.state <> 'blocked'
             or old.requirement ->> 'auth' = 'fresh' and new.requirement ->> 'auth' <> 'fresh'
@@ -1430,7 +1457,7 @@ begin
             raise exception 'the requirement of step % cannot become weaker', old.id
                 using errcode = 'integrity_constraint_violation', constraint = 'step_no_weaker';
         end if;
-    elsif new.binding <> old.binding then
+    elsif (new.binding, new.waits_since) is distinct from (old.binding, old.waits_since) then
         raise exception 'the binding of step % cannot change by itself', old.id
             using errcode = 'integrity_constraint_violation', constraint = 'step_immutable';
     end if;
@@ -1583,6 +1610,15 @@ begin
     raise exception '% never changes', tg_table_name
         using errcode = 'integrity_constraint_violation', constraint = tg_table_name || '_immutable';
 end
+$function$
+
+CREATE OR REPLACE FUNCTION public.stand_ins(requirement jsonb)
+ RETURNS TABLE(slot text, role text, after interval)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    select x ->> 'for', x ->> 'role', make_interval(secs => (x ->> 'after_us')::bigint / 1e6)
+    from jsonb_array_elements(coalesce(requirement -> 'stand_ins', '[]')) x
 $function$
 
 CREATE OR REPLACE FUNCTION public.step_may_become(was text, becomes text)

@@ -25,6 +25,7 @@ type Step struct {
 	Reason         string   // why it is in its state
 	CreatedAt      time.Time
 	ChangedAt      time.Time
+	ReadAt         time.Time // by the database's clock
 
 	lane    string
 	audited int
@@ -33,19 +34,19 @@ type Step struct {
 
 // stepColumns are read by scanStep, from step s and recommendation r.
 const stepColumns = `s.id, s.version, s.state, s.action, s.site, s.subject, r.parties, s.payload_hash, s.evidence_hash, s.plan_hash,
-	coalesce(r.model_id, 0), s.policy, s.requirement, s.binding, s.value_minor, coalesce(s.currency, ''), s.expires_at, s.approved_at,
+	coalesce(r.model_id, 0), s.policy, s.requirement, s.binding, s.value_minor, coalesce(s.currency, ''), s.waits_since, s.expires_at, s.approved_at,
 	coalesce(s.assignee_id, 0), s.escalation, s.break_glass, coalesce(s.superseded_by, ''),
 	array(select o.target from operation o where o.recommendation_id = r.id order by o.n),
-	r.id, r.payload, r.evidence, s.matched, s.reason, s.created_at, s.changed_at, s.lane, s.audited, s.touched_at is not null`
+	r.id, r.payload, r.evidence, s.matched, s.reason, s.created_at, s.changed_at, s.lane, s.audited, s.touched_at is not null, clock_timestamp()`
 
 func scanStep(row pgx.CollectableRow) (Step, error) {
 	var s Step
 	var parties, requirement, matched, payload, evidence, plan, binding []byte
 	var approved *time.Time
 	err := row.Scan(&s.ID, &s.Version, &s.State, &s.Kind, &s.Site, &s.Subject, &parties, &payload, &evidence, &plan,
-		&s.Model, &s.Policy, &requirement, &binding, &s.Value, &s.Currency, &s.ExpiresAt, &approved,
+		&s.Model, &s.Policy, &requirement, &binding, &s.Value, &s.Currency, &s.WaitsSince, &s.ExpiresAt, &approved,
 		&s.Assignee, &s.Escalation, &s.BreakGlass, &s.SupersededBy, &s.Targets,
-		&s.Recommendation, &s.PayloadBytes, &s.EvidenceBytes, &matched, &s.Reason, &s.CreatedAt, &s.ChangedAt, &s.lane, &s.audited, &s.touched)
+		&s.Recommendation, &s.PayloadBytes, &s.EvidenceBytes, &matched, &s.Reason, &s.CreatedAt, &s.ChangedAt, &s.lane, &s.audited, &s.touched, &s.ReadAt)
 	if err != nil {
 		return s, err
 	}

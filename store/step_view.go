@@ -194,10 +194,6 @@ func (v *StepView) readPeople(ctx context.Context, tx pgx.Tx) error {
 	if _, err := pgx.ForEachRow(rows, []any{&c.ID, &c.Name}, func() error { v.Names[c.ID] = c.Name; return nil }); err != nil {
 		return err
 	}
-	var roles []guardrails.Role
-	for _, slot := range v.Requirement.Slots {
-		roles = append(roles, slot.Role)
-	}
 	rows, _ = tx.Query(ctx, `
 		select p.id, p.name
 		from person p
@@ -205,7 +201,7 @@ func (v *StepView) readPeople(ctx context.Context, tx pgx.Tx) error {
 			select from role_grant g
 			where g.person_id = p.id and g.revoked_at is null and g.role = any ($1) and g.site in ($2, '*'))
 		order by p.name, p.id
-		limit 200`, roles, v.Site)
+		limit 200`, v.Roles(v.Now), v.Site)
 	var err error
 	v.Deciders, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Decider])
 	return err

@@ -59,13 +59,13 @@ func queueTransition(q *pgx.Batch, was *Step, t *guardrails.Transition, now time
 	s := &t.Step
 	q.Queue(`
 		update step
-		set state = $2, version = $3, policy = $4, requirement = $5, binding = $6, expires_at = $7, approved_at = $8,
+		set state = $2, version = $3, policy = $4, requirement = $5, binding = $6, waits_since = $16, expires_at = $7, approved_at = $8,
 			assignee_id = nullif($9::bigint, 0), escalation = $10, break_glass = $11, superseded_by = nullif($12, ''), reason = $13,
 			touched_at = case when $14 then coalesce(touched_at, $15) else touched_at end,
 			audited = audited + 1, changed_at = $15
 		where id = $1 and version = $3 - 1`,
 		s.ID, s.State, s.Version, s.Policy, requirement, s.Binding[:], s.ExpiresAt, present(s.ApprovedAt, !s.ApprovedAt.IsZero()),
-		s.Assignee, s.Escalation, s.BreakGlass, s.SupersededBy, t.Reason, t.Decision != nil || s.Assignee != 0, now)
+		s.Assignee, s.Escalation, s.BreakGlass, s.SupersededBy, t.Reason, t.Decision != nil || s.Assignee != 0, now, s.WaitsSince)
 	if t.Event == guardrails.Authorised {
 		queueExecutions(q, was, now)
 	}
@@ -75,9 +75,9 @@ func queueTransition(q *pgx.Batch, was *Step, t *guardrails.Transition, now time
 
 func queueDecision(q *pgx.Batch, step guardrails.StepID, d *guardrails.Decision) {
 	q.Queue(`
-		insert into decision (step_id, person_id, on_behalf_of, verdict, slot, binding, roles, strength, session, reason, incident, decided_at)
-		values ($1, $2, nullif($3::bigint, 0), $4, nullif($5, ''), $6, coalesce($7, '{}'::text[]), $8, $9, $10, nullif($11, ''), $12)`,
-		step, d.Person, d.OnBehalfOf, d.Verdict, d.Slot, d.Binding[:], d.Roles, strengths[d.Strength], d.Session, d.Reason, d.BreakGlass, d.At)
+		insert into decision (step_id, person_id, on_behalf_of, verdict, slot, binding, roles, strength, session, reason, incident, decided_at, as_role)
+		values ($1, $2, nullif($3::bigint, 0), $4, nullif($5, ''), $6, coalesce($7, '{}'::text[]), $8, $9, $10, nullif($11, ''), $12, nullif($13, ''))`,
+		step, d.Person, d.OnBehalfOf, d.Verdict, d.Slot, d.Binding[:], d.Roles, strengths[d.Strength], d.Session, d.Reason, d.BreakGlass, d.At, d.As)
 }
 
 // queueExecutions queues what was approved, byte for byte.
@@ -127,6 +127,7 @@ func transitionEntry(was *Step, t *guardrails.Transition, actor string, now time
 	if d := t.Decision; d != nil {
 		e.Facts = append(e.Facts,
 			audit.Fact{Name: "slot", Value: string(d.Slot)},
+			audit.Fact{Name: "stood_in_as", Value: string(d.As)},
 			audit.Fact{Name: "strength", Value: strengths[d.Strength]},
 			audit.Fact{Name: "roles", Value: fmt.Sprint(d.Roles)},
 			audit.Fact{Name: "incident", Value: d.BreakGlass})

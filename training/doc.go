@@ -50,9 +50,9 @@ func (t Target) label(e *features.Example) (label, bool) {
 	case scoring.Variance:
 		return label{e.Variance.Abs() > t.Tolerance, e.Variance.Abs(), e.Counted}, true
 	case scoring.Discrepancy:
-		return label{e.Short.Abs() > t.Tolerance, e.Short.Abs(), e.Settled}, !e.Settled.IsZero()
+		return label{e.Inbound.Short.Abs() > t.Tolerance, e.Inbound.Short.Abs(), e.Inbound.Settled}, !e.Inbound.Settled.IsZero()
 	case scoring.Late:
-		return label{positive: e.Late, known: e.LateKnown}, !e.LateKnown.IsZero()
+		return label{positive: e.Inbound.Late, known: e.Inbound.LateKnown}, !e.Inbound.LateKnown.IsZero()
 	case scoring.Size: // follows from a variance
 	}
 	return label{}, false

@@ -6,6 +6,7 @@ import (
 
 	"tallyman/features"
 	"tallyman/models"
+	"tallyman/warehouse"
 )
 
 // A table is examples with known answers, in time order.
@@ -39,14 +40,18 @@ func (t *table) rate() float64 { return float64(t.positives()) / float64(len(t.e
 // is not tested.
 func split(examples []features.Example, target Target, schema *features.Schema, trainUntil, testUntil time.Time) (train, test *table) {
 	train, test = &table{schema: schema}, &table{schema: schema}
-	type loadKey struct{ site, load string }
+	type loadKey struct {
+		site warehouse.Site
+		load warehouse.Load
+	}
 	begun := map[loadKey]bool{}
 	for i := range examples {
 		e := &examples[i]
-		key := loadKey{string(e.Position.Site), string(e.Load)}
 		before := !e.At.After(trainUntil)
-		if before && e.Load != "" {
-			begun[key] = true
+		var key loadKey
+		if e.Inbound != nil && e.Inbound.Load != "" {
+			key = loadKey{e.Position.Site, e.Inbound.Load}
+			begun[key] = begun[key] || before
 		}
 		l, ok := target.label(e)
 		switch {

@@ -53,6 +53,9 @@ func (d *Desk) AdoptFile(id int64, file []byte) error {
 	return nil
 }
 
+// Model is the model in force.
+func (d *Desk) Model() *Model { return d.force.Load().model }
+
 // InForce returns the number of the model in force and the hash of its file.
 func (d *Desk) InForce() (id int64, hash [sha256.Size]byte) {
 	f := d.force.Load()

@@ -2,6 +2,7 @@ package triage
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed" // the default lexicon
 	"errors"
 	"fmt"
@@ -20,8 +21,9 @@ type Lexicon struct {
 	Version  int
 	Concepts []Concept
 
-	book            *phraseBook
-	expected, found int32 // the concepts numbers are related by
+	book             *phraseBook
+	expected, found  int32 // the concepts numbers are related by
+	negation, praise int32
 }
 
 // Concept is a thing people mean, and the phrases they say it with.
@@ -44,8 +46,14 @@ var DefaultLexicon = sync.OnceValue(func() *Lexicon {
 
 const maxConcepts, maxPhrases = 5000, 50000
 
-// Concepts that numbers are related by: what should be there and what is.
-const expectedConcept, foundConcept, negationConcept = "expected", "found", "negation"
+// Concepts with a part of their own: numbers are related by what should be
+// there and what is; others are denied or called all right.
+const (
+	expectedConcept = "expected"
+	foundConcept    = "found"
+	negationConcept = "negation"
+	praiseConcept   = "all_right"
+)
 
 // ParseLexicon reads a lexicon and checks it: "version: 1", then under
 // "concepts" an id for each list of phrases.
@@ -80,7 +88,7 @@ func (l *Lexicon) prepare() error {
 	if len(l.Concepts) > maxConcepts {
 		return fmt.Errorf("there are %d concepts, want at most %d", len(l.Concepts), maxConcepts)
 	}
-	l.book, l.expected, l.found = newPhraseBook(), -1, -1
+	l.book, l.expected, l.found, l.negation, l.praise = newPhraseBook(), -1, -1, -1, -1
 	all := 0
 	for i, c := range l.Concepts {
 		if c.ID == "" || len(c.Phrases) == 0 {
@@ -94,6 +102,10 @@ func (l *Lexicon) prepare() error {
 			l.expected = int32(i)
 		case foundConcept:
 			l.found = int32(i)
+		case negationConcept:
+			l.negation = int32(i)
+		case praiseConcept:
+			l.praise = int32(i)
 		}
 		if all += len(c.Phrases); all > maxPhrases {
 			return errors.New("there are too many phrases")
@@ -123,109 +135,115 @@ type hit struct {
 	at      int
 }
 
-// features calls each with what the lexicon sees in a normalised text.
-func (l *Lexicon) features(normalized string, each func(feature string)) {
-	words := plainWords(plainAmounts(normalized))
-	var hits []hit
-	l.book.find(words, func(id int32, at int) { hits = append(hits, hit{id, at}) })
-	slices.SortFunc(hits, func(a, b hit) int { return a.at - b.at })
-	var negations []int
-	for _, h := range hits {
-		if l.Concepts[h.concept].ID == negationConcept {
-			negations = append(negations, h.at)
-		}
-	}
-	seen := map[int32]bool{}
-	var named []int32
-	for _, h := range hits {
-		id := l.Concepts[h.concept].ID
-		if id != negationConcept && slices.ContainsFunc(negations, func(n int) bool { return n < h.at && h.at-n <= negationReach }) {
-			each("not " + id)
-		}
-		if !seen[h.concept] {
-			seen[h.concept] = true
-			named = append(named, h.concept)
-			each(id)
-		}
-	}
-	slices.Sort(named)
-	for i, a := range named {
-		for _, b := range named[:i] {
-			each(l.Concepts[b].ID + "+" + l.Concepts[a].ID)
-		}
-	}
-	l.numbers(normalized, words, hits, each)
+// reading is a text as a lexicon sees it.
+type reading struct {
+	words   []string
+	clauses []int // of each word, the number of its clause
+	hits    []hit // by place
+	amounts []amount
 }
 
-const (
-	negationReach = 3
-	numberReach   = 3
-)
+func (l *Lexicon) read(normalized string) reading {
+	var r reading
+	r.words, r.clauses = clausedWords(plainAmounts(normalized))
+	r.amounts = countedIn(r.words)
+	l.book.find(r.words, func(id int32, at int) { r.hits = append(r.hits, hit{id, at}) })
+	slices.SortFunc(r.hits, func(a, b hit) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.concept, b.concept)) })
+	r.hits = slices.Compact(r.hits)
+	return r
+}
 
-// numbers relates what should be there to what is, and tells of clocks, weights
-// and numbers below zero.
-func (l *Lexicon) numbers(normalized string, words []string, hits []hit, each func(string)) {
-	for _, shape := range numberShapes {
-		if n := len(shape.pattern.FindAllStringIndex(normalized, 2)); n > 0 {
-			each(shape.name)
-			if n > 1 {
-				each(shape.name + "s")
+// features calls each with what the lexicon sees in a normalised text: concepts,
+// how they are spoken of, how numbers relate, which of those are in one text and
+// which follow one another.
+func (l *Lexicon) features(normalized string, each func(feature string)) {
+	r := l.read(normalized)
+	var named []string
+	names := func(feature string) {
+		each(feature)
+		named = append(named, feature)
+	}
+	seen := map[int32]bool{}
+	for _, h := range r.hits {
+		if !seen[h.concept] {
+			seen[h.concept] = true
+			names(l.Concepts[h.concept].ID)
+		}
+	}
+	l.judged(r, each)
+	numberForms(normalized, names)
+	l.related(r, names)
+	slices.Sort(named)
+	named = slices.Compact(named)
+	for i, a := range named {
+		for _, b := range named[:i] {
+			each(b + "+" + a)
+		}
+	}
+	l.neighbours(r, each)
+}
+
+// How many words after a negation a concept is denied, and how many before a
+// word of praise in its clause it is called all right.
+const negationReach, praiseReach = 3, 3
+
+// judged calls each with the concepts that are denied or called all right.
+func (l *Lexicon) judged(r reading, each func(string)) {
+	var negations, praises []int
+	denied := func(at int) bool {
+		return slices.ContainsFunc(negations, func(n int) bool { return n < at && at-n <= negationReach })
+	}
+	for _, h := range r.hits {
+		switch {
+		case h.concept == l.negation:
+			negations = append(negations, h.at)
+		case h.concept == l.praise && !denied(h.at):
+			praises = append(praises, h.at)
+		}
+	}
+	for _, h := range r.hits {
+		id := l.Concepts[h.concept].ID
+		if h.concept != l.negation && denied(h.at) {
+			each("not " + id)
+		}
+		if h.concept != l.praise && slices.ContainsFunc(praises, func(p int) bool {
+			return p > h.at && p-h.at <= praiseReach && r.clauses[p] == r.clauses[h.at]
+		}) {
+			each("fine " + id)
+		}
+	}
+}
+
+// neighbourReach is how many words apart two that follow one another may be.
+const neighbourReach = 4
+
+// neighbours calls each with concepts and numbers (#) that follow one another in
+// a clause, and with those near the beginning (^) of the text.
+func (l *Lexicon) neighbours(r reading, each func(string)) {
+	type name struct {
+		text string
+		at   int
+	}
+	all := make([]name, 0, len(r.hits)+len(r.amounts)+1)
+	all = append(all, name{"^", -1})
+	for _, h := range r.hits {
+		all = append(all, name{l.Concepts[h.concept].ID, h.at})
+	}
+	for _, q := range r.amounts {
+		all = append(all, name{"#", q.at})
+	}
+	slices.SortStableFunc(all, func(a, b name) int { return cmp.Compare(a.at, b.at) })
+	seen := map[string]bool{}
+	for i, b := range all {
+		for k := i - 1; k >= 0 && b.at-all[k].at <= neighbourReach; k-- {
+			a := all[k]
+			if a.at == b.at || a.at >= 0 && r.clauses[a.at] != r.clauses[b.at] {
+				continue
+			}
+			if f := a.text + ">" + b.text; !seen[f] {
+				seen[f] = true
+				each(f)
 			}
 		}
 	}
-	all := countedIn(words)
-	should, is := -1, -1
-	for _, q := range all {
-		switch l.nearest(hits, q.at) {
-		case l.expected:
-			should = max(should, q.n)
-		case l.found:
-			is = max(is, q.n)
-		}
-	}
-	if should >= 0 && is >= 0 {
-		each("is " + compared(is, should))
-	}
-	for i := 1; i < len(all); i++ {
-		each("then " + compared(all[i].n, all[i-1].n))
-		if slices.ContainsFunc(words[all[i-1].at+1:all[i].at], func(w string) bool { return slices.Contains(contrasts, w) }) {
-			each("rather " + compared(all[i-1].n, all[i].n))
-		}
-		low, high := min(all[i].n, all[i-1].n), max(all[i].n, all[i-1].n)
-		if low > 0 && high > low && high%low == 0 && slices.Contains(packSizes, high/low) {
-			each("pack size apart")
-		}
-	}
-}
-
-// contrasts stand between what is and what should be: "19 instead of 20".
-var contrasts = strings.Fields("instead rather vs versus against not statt anstatt gegen vez lugar contra plaats ipv tegen zamiast lieu contre")
-
-var packSizes = []int{6, 8, 10, 12, 20, 24, 25, 36, 48, 50, 100, 144}
-
-func compared(a, b int) string {
-	switch {
-	case a == 0 && b != 0:
-		return "none"
-	case a < b:
-		return "less"
-	case a > b:
-		return "more"
-	}
-	return "same"
-}
-
-// nearest is the concept, of the two that numbers are related by, next to a
-// word; of two as near, the one before it. -1 if there is none.
-func (l *Lexicon) nearest(hits []hit, at int) int32 {
-	best, concept := numberReach+1, int32(-1)
-	for _, h := range hits {
-		if h.concept != l.expected && h.concept != l.found {
-			continue
-		}
-		if d := max(at-h.at, h.at-at); d > 0 && d < best {
-			best, concept = d, h.concept
-		}
-	}
-	return concept
 }

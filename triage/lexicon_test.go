@@ -20,6 +20,10 @@ func TestLexiconFeatures(t *testing.T) {
 		{"nothing of what should be there", "the list says 5, counted 0", "is none"},
 		{"below zero", "on hand -12", "below zero"},
 		{"a pack size apart", "picked 24 for 2", "pack size apart"},
+		{"what is called all right", "labels are fine, two cartons crushed", "fine label"},
+		{"one after the other", "three short", "#>fewer"},
+		{"what a text begins with", "damaged, all of it", "^>damage"},
+		{"numbers with what they are about", "ordered 18, received 16 at the dock", "is less+receive"},
 	} {
 		var got []string
 		DefaultLexicon().features(Normalize(c.text), func(f string) { got = append(got, f) })
@@ -49,6 +53,11 @@ func TestTheLexiconReadsNumbersAndWordsAsPeopleWriteThem(t *testing.T) {
 		{"more came", "PO 81177 ordered 1,440 received 1,500", "is more"},
 		{"numbers as words", "ordered twelve, only ten arrived", "is less"},
 		{"one instead of the other", "19 pallets instead of 20", "rather less"},
+		{"a number of two words", "ordered thirty two, received thirty", "is less"},
+		{"hundreds as words", "wanted a thousand, got eleven hundred", "is more"},
+		{"numbers with their unit", "expected 24pcs, got 20pcs", "is less"},
+		{"a clause for each", "gloves, 30 cs on the asn, 28 physical", "is less"},
+		{"one that says nothing of itself", "po wants 436, butter, 400 of it", "may be less"},
 		{"a word within a word", "Palettenetikett fehlt", "label"},
 		{"a slip in a long word", "the emplyoee needs an ambulnace", "medical"},
 	} {

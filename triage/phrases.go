@@ -175,6 +175,26 @@ func plainWords(normalized string) []string {
 	return strings.FieldsFunc(plain(normalized), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
 
+// clausedWords are the plain words, and for each the number of its clause.
+func clausedWords(normalized string) (words []string, clauses []int) {
+	clause, start, text := 0, -1, plain(normalized)
+	for i, r := range text + " " {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			if start < 0 {
+				start = i
+			}
+			continue
+		}
+		if start >= 0 {
+			words, clauses, start = append(words, text[start:i]), append(clauses, clause), -1
+		}
+		if strings.ContainsRune(",;.!?()\u2013\u2014\u2192|", r) {
+			clause++
+		}
+	}
+	return words, clauses
+}
+
 var barred = strings.NewReplacer("ł", "l", "ß", "ss", "ø", "o", "æ", "ae", "œ", "oe")
 
 func plain(normalized string) string {

@@ -16,6 +16,9 @@ import (
 //go:embed taxonomy.yaml
 var defaultTaxonomy []byte
 
+// DefaultName is the name of the taxonomy that ships with the program.
+const DefaultName = "default"
+
 // DefaultTaxonomy is the taxonomy that ships with the program.
 func DefaultTaxonomy() *Taxonomy {
 	t, err := ParseTaxonomy(defaultTaxonomy)
@@ -169,6 +172,8 @@ func (t *Taxonomy) check() error {
 	}
 	t.Currency = currency
 	switch {
+	case t.Name == "" || strings.ContainsFunc(t.Name, notOfIDs):
+		return errors.New("name it in small letters, digits and . _ -")
 	case t.Version < 1:
 		return fmt.Errorf("version is %d, want 1 or more", t.Version)
 	case len(t.Labels) < 2 || len(t.Labels) > maxLabels:
@@ -198,9 +203,13 @@ func (t *Taxonomy) check() error {
 	return nil
 }
 
+func notOfIDs(r rune) bool {
+	return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789._-", r)
+}
+
 func (l Label) check(currency warehouse.Currency) error {
 	switch {
-	case l.ID == "" || strings.ContainsFunc(l.ID, func(r rune) bool { return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789._-", r) }):
+	case l.ID == "" || strings.ContainsFunc(l.ID, notOfIDs):
 		return errors.New("an id is of small letters, digits and . _ -")
 	case l.Name == "" || l.Definition == "":
 		return errors.New("name and definition are needed")

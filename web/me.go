@@ -48,7 +48,7 @@ func (s *server) showMe(w http.ResponseWriter, r *http.Request, v *viewer, statu
 	for _, g := range v.person.Grants {
 		p.Roles = append(p.Roles, myRole{strings.ReplaceAll(string(g.Role), "_", " "), siteWord(g.Site), limitWord(g.Limit), limitWord(g.Daily)})
 	}
-	now := s.clock()
+	now := s.clock().In(s.zoneOfViewer(r, v))
 	p.First, p.Last = now.Format(time.DateOnly), now.Add(guardrails.MaxDelegation).AddDate(0, 0, -1).Format(time.DateOnly)
 	for _, k := range guardrails.Kinds {
 		if k != guardrails.KindChangePolicy {
@@ -67,6 +67,7 @@ func (s *server) addDelegations(r *http.Request, p *mePage, v *viewer) error {
 	if err != nil {
 		return err
 	}
+	zone := s.zoneOfViewer(r, v)
 	for _, d := range list {
 		var kinds, sites []string
 		for _, k := range d.Kinds {
@@ -77,7 +78,7 @@ func (s *server) addDelegations(r *http.Request, p *mePage, v *viewer) error {
 		}
 		out := myDelegation{
 			strconv.FormatInt(d.ID, 10), d.ToName, strings.Join(kinds, ", "), strings.Join(sites, ", "),
-			moment(d.Begin, time.UTC) + " to " + moment(d.End, time.UTC),
+			moment(d.Begin, zone) + " to " + moment(d.End, zone),
 		}
 		if d.From == v.Person {
 			p.Given = append(p.Given, out)
@@ -109,18 +110,48 @@ func limitWord(l guardrails.Limit) string {
 	return exact(warehouse.Money{Minor: l.Minor})
 }
 
-// delegate lets another decide for the viewer between two dates.
+// zoneOfViewer is the time zone of the sites where the viewer has a role, UTC where
+// they differ.
+func (s *server) zoneOfViewer(r *http.Request, v *viewer) *time.Location {
+	sites, err := s.db.Sites(r.Context())
+	if err != nil {
+		return time.UTC
+	}
+	name := ""
+	for _, x := range sites {
+		switch {
+		case !v.person.Sees(x.Code):
+		case name == "":
+			name = x.TimeZone
+		case name != x.TimeZone:
+			return time.UTC
+		}
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+// delegate lets another decide for the viewer between two dates, which are days of
+// their sites.
 func (s *server) delegate(w http.ResponseWriter, r *http.Request, v *viewer) {
 	to, err := strconv.ParseInt(r.PostFormValue("to"), 10, 64)
-	begin, errBegin := time.Parse(time.DateOnly, r.PostFormValue("begin"))
-	end, errEnd := time.Parse(time.DateOnly, r.PostFormValue("end"))
+	zone := s.zoneOfViewer(r, v)
+	begin, errBegin := time.ParseInLocation(time.DateOnly, r.PostFormValue("begin"), zone)
+	last, errEnd := time.ParseInLocation(time.DateOnly, r.PostFormValue("end"), zone)
 	if errors.Join(err, errBegin, errEnd) != nil {
 		s.showMe(w, r, v, http.StatusUnprocessableEntity, &notice{Title: "Nothing was changed", Text: "Choose a person and two dates."})
 		return
 	}
+	end := last.AddDate(0, 0, 1).Add(-time.Second)
+	if most := begin.Add(guardrails.MaxDelegation); end.After(most) && end.Before(begin.AddDate(0, 0, 30)) {
+		end = most // in 30 days with an hour more
+	}
 	d := guardrails.Delegation{
 		From: v.Person, To: guardrails.PersonID(to), Sites: []warehouse.Site{guardrails.Everywhere}, Limit: guardrails.Limit{Unlimited: true},
-		Begin: begin, End: end.AddDate(0, 0, 1).Add(-time.Second),
+		Begin: begin, End: end,
 	}
 	for _, k := range guardrails.Kinds {
 		if k != guardrails.KindChangePolicy && slices.Contains(r.PostForm["action"], string(k)) {

@@ -54,9 +54,16 @@ type sending struct {
 
 // slot is what a requirement asks of one role, and who filled it.
 type slot struct {
-	Role string
-	By   []string
-	Open int
+	Role   string
+	By     []string
+	Open   int
+	Ladder []rung // who may stand in while it is open
+}
+
+// rung is a role that may stand in, and the moment from which.
+type rung struct {
+	Role, When string
+	Due        bool
 }
 
 type decided struct{ Who, Verdict, When, Reason, Void string }
@@ -246,14 +253,20 @@ func (p *stepPage) addPeople(v *store.StepView, zone *time.Location) {
 	}
 	counts := map[time.Time]bool{}
 	for _, needed := range v.Requirement.Slots {
-		sl := slot{Role: strings.ReplaceAll(string(needed.Role), "_", " "), Open: needed.Count}
+		sl := slot{Role: roleWord(needed.Role), Open: needed.Count}
 		for _, d := range v.Standing {
 			if d.Slot == needed.Role {
-				sl.By, sl.Open = append(sl.By, v.Names[d.Person]), sl.Open-1
+				by := v.Names[d.Person]
+				if d.As != "" {
+					by += ", " + roleWord(d.As)
+				}
+				sl.By, sl.Open = append(sl.By, by), sl.Open-1
 				counts[d.At] = true
 			}
 		}
-		sl.Open = max(0, sl.Open)
+		if sl.Open = max(0, sl.Open); sl.Open > 0 && v.State == guardrails.Pending {
+			sl.Ladder = ladderOf(v, needed.Role, zone)
+		}
 		p.Slots = append(p.Slots, sl)
 	}
 	for _, d := range v.Decisions {
@@ -271,13 +284,31 @@ func (p *stepPage) addPeople(v *store.StepView, zone *time.Location) {
 	}
 }
 
+func ladderOf(v *store.StepView, role guardrails.Role, zone *time.Location) []rung {
+	var rungs []rung
+	for _, x := range v.Ladder(role) {
+		from := v.From(x)
+		when := moment(from, zone)
+		if from.In(zone).Format(time.DateOnly) == v.Now.In(zone).Format(time.DateOnly) {
+			when = from.In(zone).Format("15:04")
+		}
+		rungs = append(rungs, rung{roleWord(x.Role), when, !v.Now.Before(from)})
+	}
+	return rungs
+}
+
+func roleWord(r guardrails.Role) string { return strings.ReplaceAll(string(r), "_", " ") }
+
 func verdictWord(d *guardrails.Decision) string {
 	switch d.Verdict {
 	case guardrails.Approval:
 		if d.BreakGlass != "" {
 			return "broke the glass for " + d.BreakGlass
 		}
-		return "approved as " + strings.ReplaceAll(string(d.Slot), "_", " ")
+		if d.As != "" {
+			return "approved as " + roleWord(d.As) + ", who stood in for " + roleWord(d.Slot)
+		}
+		return "approved as " + roleWord(d.Slot)
 	case guardrails.Rejection:
 		return "rejected it"
 	case guardrails.RequestChanges:

@@ -261,7 +261,7 @@ func refused(r *guardrails.Refusal, v *store.StepView, me guardrails.PersonID) *
 	case guardrails.CodeBlocked:
 		n.Title = "It is blocked"
 	case guardrails.CodeSelfApproval, guardrails.CodePart, guardrails.CodeUnprovenPart, guardrails.CodeRoleMissing, guardrails.CodeValueLimit,
-		guardrails.CodeDailyLimit, guardrails.CodeDelegation, guardrails.CodeInactive, guardrails.CodeMachine:
+		guardrails.CodeTooEarly, guardrails.CodeDailyLimit, guardrails.CodeDelegation, guardrails.CodeInactive, guardrails.CodeMachine:
 		n.Title = "You cannot approve this one"
 	case guardrails.CodeNotExpired, guardrails.CodeDenied, guardrails.CodeNoHuman, guardrails.CodeWeaker, guardrails.CodeNotAllowed,
 		guardrails.CodeBreakGlass, guardrails.CodeBreakGlassLimit, guardrails.CodeBreakGlassReview, guardrails.CodeKillSwitch, guardrails.CodeFrozen,

@@ -194,3 +194,43 @@ func TestSigningInWithANUL(t *testing.T) {
 		}
 	}
 }
+
+// The days of a delegation are those of the sites where somebody works.
+func TestDaysOfADelegationAreThoseOfTheSite(t *testing.T) {
+	s := start(t, time.Date(2026, 10, 30, 23, 30, 0, 0, time.UTC))
+	for _, site := range []warehouse.Site{"DC-1", "DC-2", "DC-3"} {
+		s.hear(site)
+	}
+	for site, zone := range map[warehouse.Site]string{"DC-1": "America/New_York", "DC-2": "Asia/Tokyo"} {
+		if err := s.db.SetSite(t.Context(), site, "", zone); err != nil {
+			t.Fatal(err)
+		}
+	}
+	to := itoa(s.person("bert", "DC-1"))
+	for login, c := range map[string]struct {
+		sites       []warehouse.Site
+		begin, last string
+		want        [2]string
+		today       string
+	}{
+		"anna": {[]warehouse.Site{"DC-1"}, "2099-07-01", "2099-07-01", [2]string{"2099-07-01T04:00:00Z", "2099-07-02T03:59:59Z"}, "2026-10-30"},
+		"dora": {[]warehouse.Site{"DC-1"}, "2099-10-20", "2099-11-18", [2]string{"2099-10-20T04:00:00Z", "2099-11-19T04:00:00Z"}, "2026-10-30"}, // clocks go back
+		"cleo": {[]warehouse.Site{"DC-2"}, "2099-07-01", "2099-07-02", [2]string{"2099-06-30T15:00:00Z", "2099-07-02T14:59:59Z"}, "2026-10-31"},
+		"emil": {[]warehouse.Site{"DC-1", "DC-2"}, "2099-07-01", "2099-07-01", [2]string{"2099-07-01T00:00:00Z", "2099-07-01T23:59:59Z"}, "2026-10-30"},
+		"fred": {[]warehouse.Site{"DC-3"}, "2099-07-01", "2099-07-01", [2]string{"2099-07-01T00:00:00Z", "2099-07-01T23:59:59Z"}, "2026-10-30"},
+	} {
+		id := s.person(login, c.sites...)
+		b := s.signIn(login)
+		if _, page, _ := b.open("/me"); !strings.Contains(page, `value="`+c.today+`"`) {
+			t.Errorf("%s: it is not %s", login, c.today)
+		}
+		if status, _, _ := b.post("/me/delegations", "to", to, "begin", c.begin, "end", c.last, "action", "route_ticket"); status != 303 {
+			t.Errorf("%s: %d", login, status)
+			continue
+		}
+		list, err := s.db.Delegations(t.Context(), id)
+		if err != nil || len(list) != 1 || list[0].Begin.UTC().Format(time.RFC3339) != c.want[0] || list[0].End.UTC().Format(time.RFC3339) != c.want[1] {
+			t.Errorf("%s: %+v, %v; want %v", login, list, err, c.want)
+		}
+	}
+}

@@ -85,7 +85,12 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	desk, client, err := c.tickets(ctx, db, log)
+	var tickets ownTickets
+	desk, basis, err := tickets.desk(ctx, db, c.LLMBaseURL != "", refitThreads())
+	if err != nil {
+		return err
+	}
+	client, err := c.budgeted(db, log)
 	if err != nil {
 		return err
 	}
@@ -100,7 +105,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = os.Remove(ready) }()
-	err = serve(ctx, listener, &service{db, engine, desk, client}, web.Config{OpenQueue: true}, log)
+	err = serve(ctx, listener, &service{db, engine, desk, basis, client}, web.Config{OpenQueue: true}, log)
 	end()
 	err = errors.Join(err, targetEnded())
 	say("stopped; the data is kept in " + c.Dir)

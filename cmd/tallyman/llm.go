@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	cryptorand "crypto/rand"
 	"errors"
 	"fmt"
@@ -15,7 +14,6 @@ import (
 	"tallyman/jobs"
 	"tallyman/llm"
 	"tallyman/store"
-	"tallyman/triage"
 )
 
 // languageModel says which language model may be asked about tickets that the
@@ -27,23 +25,17 @@ type languageModel struct {
 	LLMBudget  string `name:"llm-budget" env:"TALLYMAN_LLM_BUDGET" default:"2000000" placeholder:"TOKENS[:MONEY:PRICES]" help:"For each site and day (UTC): tokens and, with prices of a million tokens in, cached and out, money: 2000000:5.00:0.10/0.01/0.50 (${default})."`
 }
 
-// tickets returns what labels tickets, and who is asked about the unclear ones:
-// nobody when no server is given.
-func (l *languageModel) tickets(ctx context.Context, db *store.DB, log *slog.Logger) (*triage.Desk, *llm.Client, error) {
-	desk := triage.NewDesk(triage.DefaultTaxonomy(), l.LLMBaseURL != "")
-	err := jobs.AdoptTicketModel(ctx, db, desk)
-	if err != nil && !errors.Is(err, triage.ErrOldModel) { // then the program's own serves, and the upkeep says so
-		return nil, nil, err
-	}
+// budgeted returns who is asked about unclear tickets, nil when no server is
+// given.
+func (l *languageModel) budgeted(db *store.DB, log *slog.Logger) (*llm.Client, error) {
 	if l.LLMBaseURL == "" {
-		return desk, nil, nil
+		return nil, nil
 	}
 	budget, price, err := parseBudget(l.LLMBudget)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	client, err := l.client(price, jobs.Budget(db, budget, log))
-	return desk, client, err
+	return l.client(price, jobs.Budget(db, budget, log))
 }
 
 func (l *languageModel) client(price llm.Price, reserve llm.Reserve) (*llm.Client, error) {

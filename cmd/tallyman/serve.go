@@ -26,6 +26,7 @@ type serveCmd struct {
 	database
 	signInSettings
 	auditSettings
+	ownTickets
 	languageModel
 	Listen string `env:"TALLYMAN_LISTEN" default:"127.0.0.1:8080" help:"Address of API and pages. Put a proxy with TLS in front, and say its address with --public-url."`
 }
@@ -89,7 +90,11 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	desk, client, err := c.tickets(ctx, db, log)
+	desk, basis, err := c.desk(ctx, db, c.LLMBaseURL != "", refitThreads())
+	if err != nil {
+		return err
+	}
+	client, err := c.budgeted(db, log)
 	if err != nil {
 		return err
 	}
@@ -98,7 +103,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	log.Info("listening", slog.String("url", "http://"+listener.Addr().String()))
-	return serve(ctx, listener, &service{db, engine, desk, client}, config, log)
+	return serve(ctx, listener, &service{db, engine, desk, basis, client}, config, log)
 }
 
 // service is what a program serves from.
@@ -106,6 +111,7 @@ type service struct {
 	db     *store.DB
 	engine *scoring.Engine
 	desk   *triage.Desk
+	basis  jobs.Basis
 	client *llm.Client // nil for no language model
 }
 
@@ -157,7 +163,7 @@ func serve(ctx context.Context, listener net.Listener, s *service, config web.Co
 	})
 	group.Go(func() error { return jobs.Work(ctx, db, engine, time.Now, log) })
 	group.Go(func() error { return jobs.Execute(ctx, db, time.Now, log) })
-	group.Go(func() error { return jobs.Tickets(ctx, db, s.desk, s.client, time.Now, log) })
+	group.Go(func() error { return jobs.Tickets(ctx, db, s.desk, s.basis, s.client, time.Now, log) })
 	err = group.Wait()
 	if interrupted.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil

@@ -44,7 +44,12 @@ type office struct {
 
 func openOffice(t *testing.T) *office {
 	t.Helper()
-	o := &office{t: t, db: storetest.DB(t), desk: triage.NewDesk(triage.DefaultTaxonomy(), true)}
+	return openOfficeOf(t, storetest.DB(t), triage.NewDesk(triage.DefaultTaxonomy(), true))
+}
+
+func openOfficeOf(t *testing.T, db *store.DB, desk *triage.Desk) *office {
+	t.Helper()
+	o := &office{t: t, db: db, desk: desk}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 	o.api = api.New(o.db, scoring.NewEngine(features.NewState()), o.desk, time.Now, log)
 	var err error
@@ -398,7 +403,7 @@ func TestTicketsAreAskedAboutInTheBackground(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
-	go func() { ended <- jobs.Tickets(ctx, o.db, o.desk, clientOf(t, s, nil), time.Now, log) }()
+	go func() { ended <- jobs.Tickets(ctx, o.db, o.desk, jobs.Corpus(1), clientOf(t, s, nil), time.Now, log) }()
 	id := o.post(t, unsure)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -70,6 +70,7 @@ func orNone(s string) string {
 // triageSuspectsCmd lists labels that may be wrong.
 type triageSuspectsCmd struct {
 	database
+	ownTickets
 	CSV   string `name:"csv" placeholder:"FILE" help:"Judge these examples (columns text and label) instead of what people said in the service."`
 	Most  int    `default:"50" help:"How many to list, the most doubtful first."`
 	JSON  bool   `name:"json" help:"One JSON object a line."`
@@ -95,7 +96,11 @@ type suspected struct {
 
 // Run judges and lists.
 func (c *triageSuspectsCmd) Run(ctx context.Context, k *kong.Context) error {
-	lessons, tickets, err := c.lessons(ctx)
+	taxonomy, basis, err := c.read(runtime.GOMAXPROCS(0))
+	if err != nil {
+		return err
+	}
+	lessons, tickets, err := c.lessons(ctx, taxonomy)
 	if err != nil {
 		return err
 	}
@@ -104,7 +109,7 @@ func (c *triageSuspectsCmd) Run(ctx context.Context, k *kong.Context) error {
 	}
 	var base []triage.Example
 	if !c.Alone {
-		base = jobs.Corpus()
+		base = basis.Examples
 	}
 	found, err := triage.Suspects(ctx, base, lessons, refitSettings(base, lessons), say)
 	if err != nil {
@@ -130,7 +135,7 @@ func (c *triageSuspectsCmd) Run(ctx context.Context, k *kong.Context) error {
 	return nil
 }
 
-func (c *triageSuspectsCmd) lessons(ctx context.Context) ([]triage.Lesson, []store.TicketID, error) {
+func (c *triageSuspectsCmd) lessons(ctx context.Context, t *triage.Taxonomy) ([]triage.Lesson, []store.TicketID, error) {
 	if c.CSV != "" {
 		examples, err := readExamples(c.CSV)
 		lessons := make([]triage.Lesson, len(examples))
@@ -144,7 +149,7 @@ func (c *triageSuspectsCmd) lessons(ctx context.Context) ([]triage.Lesson, []sto
 		return nil, nil, err
 	}
 	defer closeAll()
-	taught, err := db.Taught(ctx, time.Time{})
+	taught, err := db.Taught(ctx, t, time.Time{})
 	ids := make([]store.TicketID, len(taught))
 	for i := range taught {
 		ids[i] = taught[i].Ticket
@@ -173,7 +178,10 @@ func oneLine(text string) string {
 }
 
 // triageRefitCmd fits the model of a service anew.
-type triageRefitCmd struct{ database }
+type triageRefitCmd struct {
+	database
+	ownTickets
+}
 
 // Run fits, compares and proposes.
 func (c *triageRefitCmd) Run(ctx context.Context, k *kong.Context) error {
@@ -182,8 +190,11 @@ func (c *triageRefitCmd) Run(ctx context.Context, k *kong.Context) error {
 		return err
 	}
 	defer closeAll()
-	base := jobs.Corpus()
-	r, err := jobs.Refit(ctx, db, base, refitSettings(base, nil), time.Now())
+	desk, basis, err := c.desk(ctx, db, false, runtime.GOMAXPROCS(0))
+	if err != nil {
+		return err
+	}
+	r, err := jobs.Refit(ctx, db, desk, basis, time.Now())
 	if err != nil {
 		return err
 	}
