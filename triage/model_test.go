@@ -89,6 +89,7 @@ func TestADamagedFileIsRefused(t *testing.T) {
 		file []byte
 	}{
 		{"nothing", nil},
+		{"one of an earlier version", append([]byte("tallyman triage 2\n"), whole[len(fileMagic):]...)},
 		{"another file", []byte("PK\x03\x04 something else altogether")},
 		{"half of it", whole[:len(whole)/2]},
 		{"a flipped bit", append(append(bytes.Clone(whole[:900]), whole[900]^1), whole[901:]...)},
@@ -110,6 +111,12 @@ func TestClassifyTextsNobodyWouldWrite(t *testing.T) {
 	}
 	if v := small().Classify(""); !v.Abstain {
 		t.Errorf("about nothing the model says %+v, want it to abstain", v)
+	}
+}
+
+func TestAFileOfAnEarlierVersionSaysSo(t *testing.T) {
+	if _, err := ReadModel(strings.NewReader("tallyman triage 2\nand so on")); !errors.Is(err, ErrOldModel) {
+		t.Errorf("got %v, want ErrOldModel", err)
 	}
 }
 
