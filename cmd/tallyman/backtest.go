@@ -47,6 +47,7 @@ same budget. Settings are chosen inside the training period.
 
 // Run replays, fits, judges and reports.
 func (c *backtestCmd) Run(ctx context.Context) error {
+	growHeap()
 	tolerance, err := warehouse.ParseQty(c.Tolerance)
 	if err != nil {
 		return fmt.Errorf("--tolerance: %w", err)

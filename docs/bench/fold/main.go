@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -24,6 +25,7 @@ func main() {
 	threads := flag.Int("threads", 2, "threads of the fold")
 	rows := flag.String("rows", "", "write what each event does to a position to this CSV file instead of folding")
 	flag.Parse()
+	debug.SetGCPercent(400) // as the commands that replay a history do
 	if *rows != "" {
 		check(write(*rows, *n))
 		return
