@@ -75,7 +75,7 @@ func (d *Redactor) Redact(text string) Redacted {
 	text = r.replace(text, emailPattern, "EMAIL", nil)
 	text = r.ibans(text)
 	text = r.replace(text, cardPattern, "CARD", validCard)
-	text = r.replace(text, groupedCard, "CARD", validCard) // after another number
+	text = r.cards(text)
 	text = phoneWords.ReplaceAllStringFunc(text, func(match string) string {
 		number := phoneWords.FindStringSubmatch(match)[1]
 		return strings.TrimSuffix(match, number) + r.placeholder("PHONE", number)
@@ -99,6 +99,28 @@ func (r *redaction) replace(text string, pattern *regexp.Regexp, kind string, va
 		}
 		return r.placeholder(kind, match)
 	})
+}
+
+// cards replaces card numbers in groups that stand after another number: where
+// a match is none, the next group may begin one.
+func (r *redaction) cards(text string) string {
+	var b strings.Builder
+	for {
+		at := groupedCard.FindStringIndex(text)
+		if at == nil {
+			return b.String() + text
+		}
+		start, end := at[0], at[1]
+		if match := text[start:end]; validCard(match) {
+			b.WriteString(text[:start] + r.placeholder("CARD", match))
+		} else {
+			if next := strings.IndexAny(match, " -"); next > 0 {
+				end = start + next + 1
+			}
+			b.WriteString(text[:end])
+		}
+		text = text[end:]
+	}
 }
 
 // phones replaces telephone numbers that stand alone and have nine digits or
