@@ -66,10 +66,7 @@ func start(b *testing.B) *service {
 		b.Fatalf("%v: %s", err, out)
 	}
 	s := &service{model: llmtest.New(b, llmtest.Model{}.Reply)}
-	data, err := os.MkdirTemp("", "tickets") // short: a socket's path is limited
-	if err != nil {
-		b.Fatal(err)
-	}
+	data := filepath.Join(dir, "d") // short: a socket's path is limited
 	demo := exec.Command(binary, "demo", "--dir", data, "--listen", "127.0.0.1:0", "--days", "60", "--skus", "200", "--llm-budget", "2000000000")
 	demo.Env = append(os.Environ(), "TALLYMAN_LLM_BASE_URL="+s.model.URL, "TALLYMAN_LLM_MODEL=model-1")
 	demo.Stderr = b.Output()
@@ -79,9 +76,9 @@ func start(b *testing.B) *service {
 	b.Cleanup(func() {
 		_ = demo.Process.Signal(syscall.SIGTERM)
 		_ = demo.Wait()
-		_ = os.RemoveAll(data)
 	})
 	s.await(b, data)
+	var err error
 	if s.db, err = pgx.Connect(b.Context(), "host="+filepath.Join(data, "postgres", "run")+" user=tallyman dbname=postgres"); err != nil {
 		b.Fatal(err)
 	}
