@@ -112,9 +112,9 @@ func TestAModelsChanceOnlyAdds(t *testing.T) {
 	if r := taxonomy.RouteVerdict(unsure, text, Facts{}); r.Severity != S1 || !r.Immediate || r.Label != taxonomy.Unclear {
 		t.Errorf("a chance of 0.3 of safety gives %+v, want unclear, S1 and immediate", r)
 	}
-	unsure.Alternatives[0].P = 0.01
+	unsure.Alternatives[0].P = 0.001
 	if r := taxonomy.RouteVerdict(unsure, text, Facts{}); len(r.Signals) != 0 {
-		t.Errorf("a chance of 0.01 of safety gives %+v, want no signal", r)
+		t.Errorf("a chance of 0.001 of safety gives %+v, want no signal", r)
 	}
 }
 
