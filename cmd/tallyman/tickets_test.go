@@ -264,9 +264,12 @@ func TestABudgetHoldsWhileManyAsk(t *testing.T) {
 	day := store.Spend{Tokens: 15_000, Nanos: 1e9}
 	client := clientOf(t, s, jobs.Budget(o.db, day, slog.Default()))
 	var group sync.WaitGroup
-	ids := make([]store.TicketID, 24)
-	for i := range ids {
-		ids[i] = o.post(t, fmt.Sprintf("%s, bay %d", unsure, i)) // each a prompt of its own
+	var ids []store.TicketID
+	for i := 0; len(ids) < 24; i++ {
+		id := o.post(t, fmt.Sprintf("%s, bay %d", unsure, i)) // each a prompt of its own
+		if o.ticket(t, id).Asking == store.ToBeAsked {
+			ids = append(ids, id)
+		}
 	}
 	for _, id := range ids {
 		group.Go(func() {
