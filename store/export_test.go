@@ -45,3 +45,6 @@ func (db *DB) ExecuteJobs(ctx context.Context, id guardrails.StepID) error {
 		return tx.SendBatch(ctx, q).Close()
 	})
 }
+
+// AuditLock is the lock that one sequencer at a time holds.
+const AuditLock = int64(auditLock)
