@@ -261,7 +261,7 @@ func (o *office) supervisor(login, name string) store.By {
 func TestABudgetHoldsWhileManyAsk(t *testing.T) {
 	o := openOffice(t)
 	s := llmtest.New(t, saysShort)
-	day := store.Spend{Tokens: 15_000, Nanos: 1e9}
+	day := store.Spend{Tokens: 8_000, Nanos: 1e9}
 	client := clientOf(t, s, jobs.Budget(o.db, day, slog.Default()))
 	var group sync.WaitGroup
 	var ids []store.TicketID
