@@ -38,7 +38,10 @@ var small = sync.OnceValue(func() *Model {
 
 func trainSmall(threads int) (*Model, error) {
 	var few []Example
-	for _, e := range corpusExamples(fixtures.Tickets()) {
+	for i, e := range corpusExamples(fixtures.Tickets()) {
+		if i%4 > 0 {
+			continue
+		}
 		if strings.HasPrefix(e.Label, "return.") || strings.HasPrefix(e.Label, "pack.") || e.Label == "out_of_scope" {
 			few = append(few, e)
 		}
