@@ -86,7 +86,7 @@ const (
 	// verifyChunk is how many entries are read at once.
 	verifyChunk = 4000
 
-	// verifyReaders is how many connections read side by side. Finding the entries of
+	// verifyReaders is how many connections read side by side, where the pool has them. Finding the entries of
 	// a chunk takes PostgreSQL longer than checking them takes.
 	verifyReaders = 2
 )
@@ -94,23 +94,27 @@ const (
 // checkTree reads the log in chunks ahead of the check. All of it is one state of
 // the database.
 func (db *DB) checkTree(ctx context.Context, tx pgx.Tx, c *audit.Checker, progress func(done, of int64)) error {
+	readers := min(verifyReaders, int(db.pool.Stat().MaxConns())-1) // tx has one
+	if readers < 1 {
+		return errors.New("the check needs two connections: set pool_max_conns in the database URL to 2 or more")
+	}
 	var size int64
 	var snapshot string
 	if err := tx.QueryRow(ctx, `select coalesce(max(n) + 1, 0), pg_export_snapshot() from audit_leaf`).Scan(&size, &snapshot); err != nil {
 		return err
 	}
 	group, reading := errgroup.WithContext(ctx)
-	chunks := make([]chan *auditChunk, verifyReaders)
+	chunks := make([]chan *auditChunk, readers)
 	for i := range chunks {
 		chunks[i] = make(chan *auditChunk, 1)
 		group.Go(func() error {
 			defer close(chunks[i])
-			return db.readChunks(reading, snapshot, int64(i)*verifyChunk, size, chunks[i])
+			return db.readChunks(reading, snapshot, int64(i)*verifyChunk, int64(readers)*verifyChunk, size, chunks[i])
 		})
 	}
 	group.Go(func() error {
 		for i := 0; c.Size() < size; i++ {
-			chunk, ok := <-chunks[i%verifyReaders]
+			chunk, ok := <-chunks[i%readers]
 			if !ok {
 				return nil // its reader says why
 			}
@@ -132,8 +136,8 @@ func (db *DB) checkTree(ctx context.Context, tx pgx.Tx, c *audit.Checker, progre
 	return err
 }
 
-// readChunks reads every chunk whose turn it is, beginning with that of an index.
-func (db *DB) readChunks(ctx context.Context, snapshot string, first, size int64, out chan<- *auditChunk) error {
+// readChunks reads a chunk in each stride, beginning with that of an index.
+func (db *DB) readChunks(ctx context.Context, snapshot string, first, stride, size int64, out chan<- *auditChunk) error {
 	return db.readAudit(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `set transaction snapshot '`+snapshot+`'`); err != nil {
 			return err
@@ -144,7 +148,7 @@ func (db *DB) readChunks(ctx context.Context, snapshot string, first, size int64
 			if err := chunk.read(ctx, tx, first, min(first+verifyChunk, size)); err != nil {
 				return err
 			}
-			first += verifyReaders * verifyChunk
+			first += stride
 			select {
 			case out <- chunk:
 			case <-ctx.Done():

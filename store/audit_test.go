@@ -315,6 +315,20 @@ func TestAttack45AnUnsequencedEntryIsDeleted(t *testing.T) {
 }
 
 // Attack 46: many sequencers at once, killed in the middle.
+func TestTheLogIsVerifiedWithFewConnections(t *testing.T) {
+	dsn := storetest.DSN(t)
+	db, conn, key := open(t, dsn), connect(t, dsn), auditKey(t)
+	proposeTicket(t, db, "T-1")
+	sign(t, db, conn, key)
+	for most, works := range map[int]bool{1: false, 2: true, 3: true} {
+		few := open(t, dsn+strings.Replace(poolOfOne(dsn), "pool_max_conns=1", fmt.Sprint("pool_max_conns=", most), 1))
+		report, err := verify(t, few, key)
+		if works != (err == nil && report.Entries == 1) {
+			t.Errorf("with %d connections: %+v, %v", most, report, err)
+		}
+	}
+}
+
 func TestAttack46SequencersRaceAndAreKilled(t *testing.T) {
 	dsn := storetest.DSN(t)
 	db, conn, key := open(t, dsn), connect(t, dsn), auditKey(t)
