@@ -73,12 +73,13 @@ func copySteps(ctx context.Context, conn *pgx.Conn, steps int) error {
 		from template
 		join generate_series(0, $1::int - 1) n on n % (select count(*) from template) = k`, []any{steps}},
 		{`insert into step (id, recommendation_id, action, site, subject, state, version, audited, payload_hash, evidence_hash, plan_hash, policy,
-			requirement, matched, binding, lane, stake_minor, value_minor, currency, expires_at, approved_at, created_at)
+			requirement, matched, binding, lane, stake_minor, value_minor, currency, expires_at, approved_at, created_at, waits_since)
 		select 'st_' || lpad(n::text, 26, '0'), 'rec_' || lpad(n::text, 26, '0'), action, site, subject, 'succeeded', $2::int, $2, payload_hash,
 			evidence_hash, plan_hash, policy, requirement, matched, binding, lane, stake_minor, value_minor, currency, expires_at, created_at,
-			created_at - n * interval '30 days' / $1
+			x.at, x.at
 		from template
-		join generate_series(0, $1::int - 1) n on n % (select count(*) from template) = k`, []any{steps, changes}},
+		join generate_series(0, $1::int - 1) n on n % (select count(*) from template) = k
+		cross join lateral (select created_at - n * interval '30 days' / $1 as at) x`, []any{steps, changes}},
 		{sql: `analyze`},
 	} {
 		if _, err := conn.Exec(ctx, x.sql, x.args...); err != nil {
