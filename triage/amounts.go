@@ -13,12 +13,13 @@ var (
 	dateWritten     = regexp.MustCompile(`\b\d{4}-\d\d-\d\d\b|\b\d{1,2}[./]\d{1,2}[./](?:\d{2,4})?\b|\b(?:0?[1-9]|1[0-2])[/-]20[2-4]\d\b`)
 	placeWritten    = regexp.MustCompile(`\b[a-z]{1,2}\d?-\d{1,3}(?:-[a-z\d]{1,3}){0,3}\b`)
 	thousandWritten = regexp.MustCompile(`\b(\d{1,3})[.,'](\d{3})\b`)
+	idWritten       = regexp.MustCompile(`\b\d+(?:-\d+)+\b`)
 	fractionWritten = regexp.MustCompile(`\b(\d+)[.,]\d{1,2}\b`)
 	unitWritten     = regexp.MustCompile(`\b(\d+)(x|pcs?|ctns?|ct|cs|ea|plts?|pal|bx|bxs|boxes|cases|units?|st|stk|szt|uds?|pzs?|krt|ds)\b`)
 )
 
 // plainAmounts writes a normalised text so that each quantity is one word of
-// digits: thousands without marks, no fractions, no clocks, dates and places.
+// digits: thousands without marks, no fractions, no clocks, dates, places and ids.
 func plainAmounts(normalized string) string {
 	if !strings.ContainsAny(normalized, "0123456789") {
 		return normalized
@@ -26,6 +27,7 @@ func plainAmounts(normalized string) string {
 	text := clockWritten.ReplaceAllString(normalized, " clock ")
 	text = dateWritten.ReplaceAllString(text, " date ")
 	text = placeWritten.ReplaceAllString(text, " bin ")
+	text = idWritten.ReplaceAllString(text, " ref ")
 	text = thousandWritten.ReplaceAllString(text, "$1$2")
 	text = fractionWritten.ReplaceAllString(text, "$1")
 	return unitWritten.ReplaceAllString(text, "$1 $2")
@@ -45,7 +47,7 @@ var numerals = numbered(
 	"nine neun nueve negen dziewiec neuf",
 	"ten zehn diez tien dziesiec dix",
 	"eleven elf once jedenascie onze",
-	"twelve zwolf doce twaalf dwanascie douze dozen dutzend docena dozijn tuzin",
+	"twelve zwolf doce twaalf dwanascie douze",
 	"thirteen", "fourteen", "fifteen funfzehn quince", "sixteen", "seventeen", "eighteen", "nineteen",
 )
 
@@ -62,6 +64,7 @@ var tens = map[string]int{
 // hundreds are the numerals that multiply the one before them.
 var hundreds = map[string]int{
 	"hundred": 100, "thousand": 1000, "hundert": 100, "tausend": 1000, "cien": 100, "mil": 1000,
+	"dozen": 12, "doz": 12, "dz": 12, "dutzend": 12, "docena": 12, "docenas": 12, "dozijn": 12, "tuzin": 12,
 	"honderd": 100, "duizend": 1000, "sto": 100, "tysiac": 1000, "cent": 100, "mille": 1000,
 }
 
@@ -172,30 +175,45 @@ func (l *Lexicon) related(r reading, each func(string)) {
 	}
 }
 
-// expectedAndFound compares the numbers of what should be there with those of
-// what is. Where one of two numbers says neither, it may be the other.
+// expectedAndFound compares the number of what should be there with that of what
+// is: of all pairs of numbers the one that stands nearest to words for the two.
+// Where one of two numbers says neither, it may be the other.
 func (l *Lexicon) expectedAndFound(r reading, each func(string)) {
-	should, is, neither := -1, -1, -1
-	for _, q := range r.amounts {
-		switch l.nearest(r, q.at) {
-		case l.expected:
-			if should >= 0 && should != q.n {
+	const none = 1 << 20
+	type claim struct{ n, expected, found int }
+	claims := make([]claim, len(r.amounts))
+	for i, q := range r.amounts {
+		claims[i] = claim{q.n, l.distance(r, l.expected, q.at, none), l.distance(r, l.found, q.at, none)}
+	}
+	best, relation, expected := none, "", -1
+	for i, should := range claims {
+		for j, is := range claims {
+			if d := should.expected + is.found; i != j && d < best {
+				best, relation = d, "is "+compared(is.n, should.n)
+			}
+		}
+		if should.expected < should.found {
+			if expected >= 0 && expected != should.n {
 				each("two expected")
 			}
-			should = max(should, q.n)
-		case l.found:
-			is = max(is, q.n)
-		default:
-			neither = q.n
+			expected = should.n
 		}
 	}
-	switch two := len(r.amounts) == 2 && neither >= 0; {
-	case should >= 0 && is >= 0:
-		each("is " + compared(is, should))
-	case two && should >= 0:
-		each("may be " + compared(neither, should))
-	case two && is >= 0:
-		each("may be " + compared(is, neither))
+	switch {
+	case relation != "":
+		each(relation)
+	case len(claims) == 2:
+		a, b := claims[0], claims[1]
+		if a.expected+a.found < b.expected+b.found {
+			a, b = b, a // of a the text says less
+		}
+		switch {
+		case a.expected < none || a.found < none:
+		case b.expected < b.found:
+			each("may be " + compared(a.n, b.n))
+		case b.found < none:
+			each("may be " + compared(b.n, a.n))
+		}
 	}
 }
 
@@ -203,23 +221,28 @@ func (l *Lexicon) expectedAndFound(r reading, each func(string)) {
 // words the border of a clause counts for.
 const numberReach, otherClause = 5, 3
 
-// nearest is the concept, of the two that numbers are related by, next to a
-// word; of two as near, the one before it. -1 if there is none.
-func (l *Lexicon) nearest(r reading, at int) int32 {
-	best, concept := numberReach+1, int32(-1)
+// distance is that of a word to the next one of a concept; of two as near, the
+// one before it is nearer. What something is instead of was expected. It is
+// none where the concept is out of reach.
+func (l *Lexicon) distance(r reading, concept int32, at, none int) int {
+	best := none
 	for _, h := range r.hits {
-		if h.concept != l.expected && h.concept != l.found {
-			continue
-		}
 		d := max(at-h.at, h.at-at)
 		if r.clauses[at] != r.clauses[h.at] {
 			d += otherClause
 		}
-		if d > 0 && d < best {
-			best, concept = d, h.concept
+		if h.concept == concept && d > 0 && d <= numberReach {
+			best = min(best, 2*d+one(h.at > at))
 		}
 	}
-	return concept
+	if concept == l.expected {
+		for d := 1; d <= 2 && d <= at; d++ {
+			if slices.Contains(contrasts, r.words[at-d]) {
+				best = min(best, 2*d)
+			}
+		}
+	}
+	return best
 }
 
 // contrasts stand between what is and what should be: "19 instead of 20".

@@ -58,6 +58,10 @@ func TestTheLexiconReadsNumbersAndWordsAsPeopleWriteThem(t *testing.T) {
 		{"numbers with their unit", "expected 24pcs, got 20pcs", "is less"},
 		{"a clause for each", "gloves, 30 cs on the asn, 28 physical", "is less"},
 		{"one that says nothing of itself", "po wants 436, butter, 400 of it", "may be less"},
+		{"what each number belongs to", "rcvd qty 18 / expected qty 20", "is less"},
+		{"an order's number with a dash", "PO 88-2201 line 1, ordered 640 received 704", "is more"},
+		{"what it is instead of", "instead of 45 cs passata we now have 54", "is more"},
+		{"dozens", "wanted two dozen, got 25", "is more"},
 		{"a word within a word", "Palettenetikett fehlt", "label"},
 		{"a slip in a long word", "the emplyoee needs an ambulnace", "medical"},
 	} {

@@ -140,7 +140,7 @@ func (c *corpus) fit(ctx context.Context, rows []int) (*Model, error) {
 }
 
 // plenty says that a label has very many examples.
-func (c *corpus) plenty() bool { return len(c.texts) > 1000*len(c.names) }
+func (c *corpus) plenty() bool { return len(c.texts) > 2000*len(c.names) }
 
 // cost is the wanted one. Where a label has very many examples their errors are
 // noise rather than hints: chosen on parts of the training files of public sets.
