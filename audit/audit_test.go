@@ -118,7 +118,8 @@ func (l *log) check(anchors ...[]byte) (Report, error) {
 	next := 0
 	for i, body := range l.bodies {
 		end := min(int(tlog.StoredHashCount(int64(i)+1)), len(l.hashes))
-		if err := c.Add(body, l.hashes[min(next, end):end]); err != nil {
+		r := Read(body)
+		if err := c.Add(&r, l.hashes[min(next, end):end]); err != nil {
 			return Report{}, err
 		}
 		next = end
@@ -151,11 +152,11 @@ func (l *log) bundle(tb testing.TB, keep func(i int) bool) []byte {
 	}
 	for i, body := range l.bodies {
 		if keep == nil {
-			must(tb, b.Entry(int64(i), body, nil))
+			must(tb, b.Entry(int64(i), record(body), nil))
 		} else if keep(i) {
 			proof, err := tlog.ProveRecord(size, int64(i), l)
 			must(tb, err)
-			must(tb, b.Entry(int64(i), body, proof))
+			must(tb, b.Entry(int64(i), record(body), proof))
 		}
 	}
 	must(tb, b.Close())
@@ -167,6 +168,11 @@ func must(tb testing.TB, err error) {
 	if err != nil {
 		tb.Fatal(err)
 	}
+}
+
+func record(body []byte) *Record {
+	r := Read(body)
+	return &r
 }
 
 func hexOf(h Hash) string { return hex.EncodeToString(h[:]) }

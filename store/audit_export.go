@@ -177,7 +177,8 @@ func (e *exporter) entries(ctx context.Context) error {
 					return err
 				}
 			}
-			if err := e.out.Entry(x.N, x.Body, proof); err != nil {
+			r := audit.Read(x.Body)
+			if err := e.out.Entry(x.N, &r, proof); err != nil {
 				return err
 			}
 			next = x.N + 1
