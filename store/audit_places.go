@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -14,43 +15,54 @@ import (
 	"tallyman/audit"
 )
 
-// binaryRow has values sent as PostgreSQL has them.
-var binaryRow = pgx.QueryResultFormats{pgx.BinaryFormatCode}
-
 // placesAtOnce is how many places of the tree are read at once.
 const placesAtOnce = 4096
 
 // placedEntries reads the log in the order of its places, on one state of the
-// database: places through their index, and entries by [entryScan]. What the scan
-// does not have when its place comes is found through the index.
+// database: places and hashes as they are [numbered], and entries by [entryScan].
+// What the scan does not have when its place comes is found through the index.
 type placedEntries struct {
-	size  int64 // places to read
-	nodes bool  // the hashes of the tree too
-	scan  *entryScan
+	size   int64 // places to read
+	hashes bool  // those of the tree too
+
+	places, nodes numbered
+	scan          *entryScan
 
 	using sync.Mutex // of tx
 	tx    pgx.Tx
 }
 
-// placeChunk is a part of the log as the database has it.
+// placeChunk is a part of the log as the database has it. Where a place is gone, it
+// ends before that.
 type placeChunk struct {
 	first, end int64
+	places     []place
+	text       []byte       // all streams
 	nodes      []audit.Hash // of the entries that should be there
 	gone       error        // what is missing of them
-	text       []byte       // all streams
-	places     []place
 	failed     error
 }
 
 // place says which entry stands at an index.
 type place struct {
-	n          int64
 	start, end int // of its stream in text
 	seq        int
 	entry      *audit.Record // nil when it is gone
 }
 
 func (k *placeChunk) stream(p *place) []byte { return k.text[p.start:p.end] }
+
+// there says what is missing of the i-th place.
+func (k *placeChunk) there(i int) error {
+	at := k.first + int64(i)
+	if i >= len(k.places) {
+		return &audit.Fault{Index: at, What: "no entry has this place any more: it was removed"}
+	}
+	if x := &k.places[i]; x.entry == nil {
+		return &audit.Fault{Index: at, What: fmt.Sprintf("entry %d of %s is gone: it was removed", x.seq, k.stream(x))}
+	}
+	return nil
+}
 
 // each calls visit for one chunk after the other and returns how many entries there
 // are, those included that have no place. The transaction can export its snapshot.
@@ -62,8 +74,10 @@ func (p *placedEntries) each(ctx context.Context, db *DB, visit func(*placeChunk
 	if err := p.tx.QueryRow(ctx, `select pg_export_snapshot()`).Scan(&snapshot); err != nil {
 		return 0, err
 	}
+	p.places = numbered{table: "audit_leaf", columns: "n, stream, seq"}
+	p.nodes = numbered{table: "audit_node", columns: "n, hash"}
 	p.scan = newEntryScan()
-	chunks := make(chan *placeChunk, 1)
+	chunks, used := make(chan *placeChunk, 1), make(chan *placeChunk, 2)
 	group, reading := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		return db.readAudit(reading, func(tx pgx.Tx) error {
@@ -75,16 +89,16 @@ func (p *placedEntries) each(ctx context.Context, db *DB, visit func(*placeChunk
 	})
 	group.Go(func() error {
 		defer close(chunks)
-		return p.readPlaces(reading, chunks)
+		return p.readPlaces(reading, chunks, used)
 	})
 	group.Go(func() error {
-		entries, err = p.visitAll(reading, chunks, visit)
+		entries, err = p.visitAll(reading, chunks, used, visit)
 		return err
 	})
 	return entries, group.Wait()
 }
 
-func (p *placedEntries) visitAll(ctx context.Context, chunks <-chan *placeChunk, visit func(*placeChunk) error) (entries int64, err error) {
+func (p *placedEntries) visitAll(ctx context.Context, chunks <-chan *placeChunk, used chan<- *placeChunk, visit func(*placeChunk) error) (entries int64, err error) {
 	for k := range chunks {
 		if k.failed != nil {
 			return 0, k.failed
@@ -96,14 +110,23 @@ func (p *placedEntries) visitAll(ctx context.Context, chunks <-chan *placeChunk,
 			return 0, err
 		}
 		p.scan.release()
+		select {
+		case used <- k:
+		default:
+		}
 	}
 	return p.scan.rest()
 }
 
-// readPlaces reads chunks ahead of the visits.
-func (p *placedEntries) readPlaces(ctx context.Context, out chan<- *placeChunk) error {
+// readPlaces reads chunks ahead of the visits, into used ones where there are some.
+func (p *placedEntries) readPlaces(ctx context.Context, out chan<- *placeChunk, used <-chan *placeChunk) error {
 	for first := int64(0); first < p.size; first += placesAtOnce {
-		k := &placeChunk{first: first, end: min(first+placesAtOnce, p.size)}
+		k := &placeChunk{}
+		select {
+		case k = <-used:
+		default:
+		}
+		k.first, k.end = first, min(first+placesAtOnce, p.size)
 		k.failed = p.read(ctx, k)
 		select {
 		case out <- k:
@@ -117,28 +140,30 @@ func (p *placedEntries) readPlaces(ctx context.Context, out chan<- *placeChunk) 
 	return nil
 }
 
-func (p *placedEntries) read(ctx context.Context, k *placeChunk) (err error) {
+func (p *placedEntries) read(ctx context.Context, k *placeChunk) error {
 	p.using.Lock()
 	defer p.using.Unlock()
-	if p.nodes {
-		k.nodes, err = storedHashes(ctx, p.tx, tlog.StoredHashCount(k.first), tlog.StoredHashCount(k.end))
-		if f, ok := errors.AsType[*audit.Fault](err); ok {
-			k.gone = f
-		} else if err != nil {
-			return err
-		}
-	}
-	k.places = make([]place, 0, k.end-k.first)
-	rows, _ := p.tx.Query(ctx, `select n, stream, seq from audit_leaf where n >= $1 and n < $2 order by n`, binaryRow, k.first, k.end)
-	defer rows.Close()
-	for rows.Next() {
-		raw := rows.RawValues()
-		x := place{n: int64(binary.BigEndian.Uint64(raw[0])), seq: int(int32(binary.BigEndian.Uint32(raw[2]))), start: len(k.text)}
+	k.text, k.places, k.nodes, k.gone = k.text[:0], k.places[:0], k.nodes[:0], nil
+	err := p.places.fetch(ctx, p.tx, k.end-k.first, func(raw [][]byte) {
+		start := len(k.text)
 		k.text = append(k.text, raw[1]...)
-		x.end = len(k.text)
-		k.places = append(k.places, x)
+		k.places = append(k.places, place{start: start, end: len(k.text), seq: int(int32(binary.BigEndian.Uint32(raw[2])))})
+	})
+	if err != nil || !p.hashes {
+		return err
 	}
-	return rows.Err()
+	first, last := tlog.StoredHashCount(k.first), tlog.StoredHashCount(k.end)
+	err = p.nodes.fetch(ctx, p.tx, last-first, func(raw [][]byte) {
+		if len(raw[1]) == tlog.HashSize && k.gone == nil {
+			k.nodes = append(k.nodes, audit.Hash(raw[1]))
+		} else if k.gone == nil {
+			k.gone = errHashGone(first + int64(len(k.nodes)))
+		}
+	})
+	if n := int64(len(k.nodes)); n < last-first && k.gone == nil {
+		k.gone = errHashGone(first + n)
+	}
+	return err
 }
 
 // find fills in the entries of a chunk.
@@ -148,7 +173,7 @@ func (p *placedEntries) find(ctx context.Context, k *placeChunk) (err error) {
 	var seqs []int
 	for i := range k.places {
 		x := &k.places[i]
-		if x.entry, err = p.scan.take(k.stream(x), x.seq, x.n); err != nil {
+		if x.entry, err = p.scan.take(k.stream(x), x.seq, k.first+int64(i)); err != nil {
 			return err
 		}
 		if x.entry == nil {

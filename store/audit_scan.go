@@ -76,11 +76,6 @@ func (s *entryScan) run(ctx context.Context, tx pgx.Tx) error {
 }
 
 func (s *entryScan) readAll(ctx context.Context, tx pgx.Tx) error {
-	// From the beginning, whoever else reads the table, and by one process.
-	_, err := tx.Exec(ctx, `set local synchronize_seqscans = off; set local max_parallel_workers_per_gather = 0; set local jit = off`)
-	if err != nil {
-		return err
-	}
 	rows, _ := tx.Query(ctx, `select stream, body, seq from audit_entry`, binaryRow)
 	defer rows.Close()
 	chunk := s.empty()

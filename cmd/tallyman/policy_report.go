@@ -8,7 +8,9 @@ import (
 	"io"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -69,16 +71,28 @@ func (c *policySimulateCmd) Run(ctx context.Context) error {
 	return err
 }
 
+// simulatePolicy judges side by side, on all processors.
 func simulatePolicy(ctx context.Context, db *store.DB, p *guardrails.Policy, from, to time.Time) (*guardrails.Simulation, error) {
-	s := guardrails.NewSimulator(p)
 	progress := newProgress(os.Stderr, "steps")
-	err := db.PastSteps(ctx, from, to, func(step *guardrails.PastStep) error {
-		s.Add(step)
-		progress.add(1)
-		return nil
-	})
+	var counting sync.Mutex
+	simulators := make([]*guardrails.Simulator, runtime.GOMAXPROCS(0))
+	visits := make([]func(*guardrails.PastStep) error, len(simulators))
+	for i := range simulators {
+		simulators[i] = guardrails.NewSimulator(p)
+		visits[i] = func(step *guardrails.PastStep) error {
+			simulators[i].Add(step)
+			counting.Lock()
+			defer counting.Unlock()
+			progress.add(1)
+			return nil
+		}
+	}
+	err := db.PastSteps(ctx, from, to, visits...)
 	progress.done()
-	result := s.Result()
+	for _, other := range simulators[1:] {
+		simulators[0].Merge(other)
+	}
+	result := simulators[0].Result()
 	return &result, err
 }
 
