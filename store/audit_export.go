@@ -162,8 +162,7 @@ func (e *exporter) checkpoints(ctx context.Context, notes [][]byte) error {
 
 // whole writes every entry.
 func (e *exporter) whole(ctx context.Context, db *DB) error {
-	log := placedEntries{tx: e.tx, size: e.size}
-	_, err := log.each(ctx, db, func(k *placeChunk) error {
+	_, err := newPlacedEntries(e.tx, e.size, false).each(ctx, db, func(k *placeChunk) error {
 		for i := range int(k.end - k.first) {
 			if err := k.there(i); err != nil {
 				return err

@@ -32,6 +32,14 @@ type placedEntries struct {
 	tx    pgx.Tx
 }
 
+func newPlacedEntries(tx pgx.Tx, size int64, hashes bool) *placedEntries {
+	return &placedEntries{
+		size: size, hashes: hashes, tx: tx, scan: newEntryScan(),
+		places: numbered{table: "audit_leaf", columns: "n, stream, seq"},
+		nodes:  numbered{table: "audit_node", columns: "n, hash"},
+	}
+}
+
 // placeChunk is a part of the log as the database has it. Where a place is gone, it
 // ends before that.
 type placeChunk struct {
@@ -74,9 +82,6 @@ func (p *placedEntries) each(ctx context.Context, db *DB, visit func(*placeChunk
 	if err := p.tx.QueryRow(ctx, `select pg_export_snapshot()`).Scan(&snapshot); err != nil {
 		return 0, err
 	}
-	p.places = numbered{table: "audit_leaf", columns: "n, stream, seq"}
-	p.nodes = numbered{table: "audit_node", columns: "n, hash"}
-	p.scan = newEntryScan()
 	chunks, used := make(chan *placeChunk, 1), make(chan *placeChunk, 2)
 	group, reading := errgroup.WithContext(ctx)
 	group.Go(func() error {

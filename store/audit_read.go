@@ -86,22 +86,22 @@ func (db *DB) VerifyAudit(ctx context.Context, keys []string, anchors [][]byte, 
 
 // checkTree checks what has a place, and returns how many entries there are.
 func (db *DB) checkTree(ctx context.Context, tx pgx.Tx, c *audit.Checker, progress func(done, of int64)) (entries int64, err error) {
-	log := placedEntries{tx: tx, hashes: true}
-	if err := tx.QueryRow(ctx, `select coalesce(max(n) + 1, 0) from audit_leaf`).Scan(&log.size); err != nil {
+	var size int64
+	if err := tx.QueryRow(ctx, `select coalesce(max(n) + 1, 0) from audit_leaf`).Scan(&size); err != nil {
 		return 0, err
 	}
-	entries, err = log.each(ctx, db, func(k *placeChunk) error {
+	entries, err = newPlacedEntries(tx, size, true).each(ctx, db, func(k *placeChunk) error {
 		err := k.check(c)
-		progress(c.Size(), log.size)
+		progress(c.Size(), size)
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
 	var beyond bool
-	err = tx.QueryRow(ctx, `select exists (select from audit_node where n >= $1)`, tlog.StoredHashCount(log.size)).Scan(&beyond)
+	err = tx.QueryRow(ctx, `select exists (select from audit_node where n >= $1)`, tlog.StoredHashCount(size)).Scan(&beyond)
 	if err == nil && beyond {
-		err = &audit.Fault{Index: log.size, What: "the tree has hashes from here on and the log no entries: they were removed from its end"}
+		err = &audit.Fault{Index: size, What: "the tree has hashes from here on and the log no entries: they were removed from its end"}
 	}
 	return entries, err
 }

@@ -17,8 +17,8 @@ const (
 	scanRows  = 512
 	scanBytes = 256 << 10
 
-	// scanAhead is how many entries the scan may be ahead of the places, and
-	// scanKept how many chunks of it wait for theirs.
+	// scanAhead is how many entries the scan goes ahead of the places to find one,
+	// and scanKept how many chunks of it wait for theirs.
 	scanAhead = 64 * scanRows
 	scanKept  = 2 * scanAhead / scanRows
 )
@@ -31,6 +31,7 @@ type entryScan struct {
 	chunks chan *entryChunk
 	failed error // why the chunks ended, before they are closed
 
+	ahead  int64 // scanAhead
 	read   int64 // entries so far
 	kept   []*entryChunk
 	spent  []*entryChunk // what was taken of them is still used
@@ -63,7 +64,7 @@ func (k *entryChunk) stream(row int) []byte { return k.text[k.rows[row].start:k.
 
 func newEntryScan() *entryScan {
 	return &entryScan{
-		chunks: make(chan *entryChunk, 4), unused: make(chan *entryChunk, scanKept),
+		ahead: scanAhead, chunks: make(chan *entryChunk, 4), unused: make(chan *entryChunk, scanKept),
 		at: map[uint64]placeInScan{}, seed: maphash.MakeSeed(),
 	}
 }
@@ -146,7 +147,7 @@ func (s *entryScan) take(stream []byte, seq int, n int64) (*audit.Record, error)
 			s.drop(at.chunk, at.row)
 			return &row.record, nil
 		}
-		if s.read >= n+scanAhead {
+		if s.read >= n+s.ahead {
 			return nil, nil
 		}
 		if more, err := s.next(); err != nil || !more {

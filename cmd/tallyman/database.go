@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"tallyman/pglocal"
@@ -124,6 +125,9 @@ func startAgain(ctx context.Context, cfg pglocal.Config, log *slog.Logger) *pglo
 		}
 	}
 }
+
+// collectSeldom trades memory for time in a command that reads much and ends.
+func collectSeldom() { debug.SetGCPercent(400) }
 
 // newLog writes to the standard error what an operator wants to know.
 func newLog() *slog.Logger {
