@@ -96,11 +96,12 @@ func (p *placedEntries) each(ctx context.Context, db *DB, visit func(*placeChunk
 		defer close(chunks)
 		return p.readPlaces(reading, chunks, used)
 	})
-	group.Go(func() error {
+	group.Go(func() (err error) {
 		entries, err = p.visitAll(reading, chunks, used, visit)
 		return err
 	})
-	return entries, group.Wait()
+	err = group.Wait()
+	return entries, err
 }
 
 func (p *placedEntries) visitAll(ctx context.Context, chunks <-chan *placeChunk, used chan<- *placeChunk, visit func(*placeChunk) error) (entries int64, err error) {
