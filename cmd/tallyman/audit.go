@@ -163,7 +163,7 @@ func (c *auditVerifyCmd) verify(ctx context.Context) (audit.Report, error) {
 		defer func() { _ = f.Close() }()
 		return audit.CheckBundle(f, keys, anchors, nil)
 	}
-	db, closeAll, err := c.openBeside(ctx, quiet())
+	db, closeAll, err := c.openToRead(ctx, quiet())
 	if err != nil {
 		return audit.Report{}, err
 	}
@@ -214,7 +214,7 @@ func (c *auditExportCmd) Run(ctx context.Context) error {
 	if part.Anchors, err = readAnchors(c.Anchors); err != nil {
 		return err
 	}
-	db, closeAll, err := c.openBeside(ctx, quiet())
+	db, closeAll, err := c.openToRead(ctx, quiet())
 	if err != nil {
 		return err
 	}
@@ -266,7 +266,7 @@ func (c *auditProveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return judged(err)
 	}
-	db, closeAll, err := c.openBeside(ctx, quiet())
+	db, closeAll, err := c.openToRead(ctx, quiet())
 	if err != nil {
 		return judged(err)
 	}

@@ -51,7 +51,7 @@ func (c *policySimulateCmd) Run(ctx context.Context) error {
 	if c.To.Before(c.From) {
 		return errors.New("--to is before --from")
 	}
-	db, closeAll, err := c.openBeside(ctx, quiet())
+	db, closeAll, err := c.openToRead(ctx, quiet())
 	if err != nil {
 		return err
 	}
