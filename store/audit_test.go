@@ -335,12 +335,15 @@ func TestTheLogIsVerifiedInAnyOrderOnDisk(t *testing.T) {
 	record(t, db, conn, "a", 6)
 	note := sign(t, db, conn, key)
 	for _, order := range []string{"body", "stream, seq desc", "at desc"} {
-		shuffle := []string{`create temporary table e as select stream, seq, prev, body, at from audit_entry`, `create temporary table l as select * from audit_leaf`,
-			`create temporary table h as select * from audit_node`, `delete from audit_leaf`, `delete from audit_entry`, `delete from audit_node`,
-			`insert into audit_entry (stream, seq, prev, body, at) select * from e order by ` + order,
-			`insert into audit_leaf select * from l order by n <> 5, n % 4, n`, `insert into audit_node select * from h order by n % 7, n`,
-			`drop table e`, `drop table l`, `drop table h`}
-		asSuperuser(t, conn, shuffle...)
+		asSuperuser(t, conn,
+			`create temporary table e as select stream, seq, prev, body, at from audit_entry`,
+			`create temporary table l as select * from audit_leaf`,
+			`create temporary table h as select * from audit_node`,
+			`delete from audit_leaf`, `delete from audit_entry`, `delete from audit_node`,
+			`insert into audit_entry (stream, seq, prev, body, at) select * from e order by `+order,
+			`insert into audit_leaf select * from l order by n <> 5, n % 4, n`,
+			`insert into audit_node select * from h order by n % 7, n`,
+			`drop table e`, `drop table l`, `drop table h`)
 		if report, err := verify(t, db, key, note); err != nil || report.Entries != 12 {
 			t.Errorf("entries by %s: %+v, %v", order, report, err)
 		}
