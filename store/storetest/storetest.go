@@ -40,10 +40,13 @@ var (
 	hasMain bool
 )
 
-// Main runs the tests and stops the server.
-func Main(m *testing.M) {
+// Main runs the tests, then what else is to be ended, and stops the server.
+func Main(m *testing.M, end ...func()) {
 	hasMain = true
 	code := m.Run()
+	for _, f := range end {
+		f()
+	}
 	if err := running.stop(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "storetest:", err)
 		code = max(code, 1)
