@@ -41,11 +41,7 @@ type site struct {
 func start(t *testing.T, now time.Time) *site {
 	t.Helper()
 	dsn := storetest.DSN(t)
-	db, err := store.Open(t.Context(), dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
+	db := storetest.Open(t, dsn)
 	h, err := web.New(db, func() time.Time { return now }, slog.New(slog.NewTextHandler(t.Output(), nil)), web.Config{})
 	if err != nil {
 		t.Fatal(err)
