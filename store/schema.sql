@@ -1124,16 +1124,15 @@ declare
     last_seq  int;
     last_leaf bytea;
 begin
-    if new.stream = '' or new.body = '' or octet_length(new.prev) <> 32 then
-        perform refuse_row('audit_entry', case when new.stream = '' then 'audit_entry_stream_check'
-            when new.body = '' then 'audit_entry_body_check' else 'audit_entry_prev_check' end);
+    if new.stream = '' or new.body = '' then
+        perform refuse_row('audit_entry', case when new.stream = '' then 'audit_entry_stream_check' else 'audit_entry_body_check' end);
     end if;
     select seq, leaf into last_seq, last_leaf
     from audit_entry
     where stream = new.stream
     order by seq desc
     limit 1;
-    -- By this the first has number 1.
+    -- By this the first has number 1, and what comes before it is a leaf or zeros.
     if new.seq is distinct from coalesce(last_seq, 0) + 1 or new.prev is distinct from coalesce(last_leaf, decode(repeat('00', 32), 'hex')) then
         raise exception 'entry % of % does not follow on the one before', new.seq, new.stream
             using errcode = 'integrity_constraint_violation', constraint = 'audit_entry_chain';
