@@ -135,14 +135,15 @@ create table decision (
     incident text,
     decided_at timestamp with time zone not null default clock_timestamp(),
     as_role text collate "C",
+    value_minor bigint not null,
     constraint decision_pkey PRIMARY KEY (id),
     constraint decision_on_behalf_of_fkey FOREIGN KEY (on_behalf_of) REFERENCES person(id),
     constraint decision_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
-    constraint decision_step_id_fkey FOREIGN KEY (step_id) REFERENCES step(id),
 );
 CREATE INDEX decision_authority_idx ON public.decision USING btree (COALESCE(on_behalf_of, person_id), decided_at);
 CREATE INDEX decision_step_idx ON public.decision USING btree (step_id);
 comment on column decision.as_role is 'that stood in for the slot''s; null for that itself';
+comment on column decision.value_minor is 'of the step';
 CREATE TRIGGER decision_change BEFORE DELETE OR UPDATE ON public.decision FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER decision_check BEFORE INSERT ON public.decision FOR EACH ROW EXECUTE FUNCTION check_decision();
 CREATE TRIGGER decision_humans AFTER INSERT ON public.decision FOR EACH ROW EXECUTE FUNCTION note_decision_humans();
@@ -347,7 +348,6 @@ create table execution (
     constraint execution_idempotency_key_key UNIQUE (idempotency_key),
     constraint execution_step_id_operation_compensation_key UNIQUE (step_id, operation, compensation),
     constraint execution_pkey PRIMARY KEY (id),
-    constraint execution_step_id_fkey FOREIGN KEY (step_id) REFERENCES step(id),
 );
 CREATE INDEX execution_by_hand_idx ON public.execution USING btree (step_id) WHERE ((state = 'sending'::text) AND (target = 'manual'::text));
 CREATE INDEX execution_due_idx ON public.execution USING btree (next_attempt_at) WHERE (state = ANY (ARRAY['queued'::text, 'sending'::text, 'unknown'::text]));
@@ -1212,6 +1212,7 @@ begin
             end
             using errcode = 'integrity_constraint_violation', constraint = broken;
     end if;
+    new.value_minor := s.value_minor;
     return new;
 end
 $function$
@@ -1502,7 +1503,7 @@ CREATE OR REPLACE FUNCTION public.check_step_delete()
  LANGUAGE plpgsql
 AS $function$
 begin
-    if old.state <> 'superseded' or old.audited > 0 then
+    if old.state <> 'superseded' or old.audited > 0 or exists (select from decision where step_id = old.id) then
         raise exception 'step % stays: it is %', old.id, old.state
             using errcode = 'integrity_constraint_violation', constraint = 'step_stays';
     end if;
@@ -1682,18 +1683,18 @@ CREATE OR REPLACE FUNCTION public.step_may_become(was text, becomes text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 AS $function$
-    select case was
-        when 'blocked' then becomes in ('pending', 'withdrawn', 'expired', 'superseded')
-        when 'pending' then becomes in ('pending', 'approved', 'rejected', 'changes_requested', 'withdrawn', 'expired', 'superseded')
-        when 'changes_requested' then becomes in ('changes_requested', 'rejected', 'withdrawn', 'expired', 'superseded')
-        when 'approved' then becomes in ('withdrawn', 'executing', 'invalidated')
-        when 'executing' then becomes in ('executing', 'succeeded', 'unknown', 'failed', 'compensating')
-        when 'unknown' then becomes in ('executing', 'succeeded', 'failed', 'compensating')
-        when 'failed' then becomes in ('executing', 'invalidated', 'withdrawn')
-        when 'compensating' then becomes in ('compensating', 'compensated', 'compensation_failed')
-        when 'compensation_failed' then becomes in ('compensating', 'compensated')
-        else false
-    end
+    select was || ' ' || becomes in (
+        'blocked pending', 'blocked withdrawn', 'blocked expired', 'blocked superseded',
+        'pending pending', 'pending approved', 'pending rejected', 'pending changes_requested', 'pending withdrawn', 'pending expired',
+        'pending superseded',
+        'changes_requested changes_requested', 'changes_requested rejected', 'changes_requested withdrawn', 'changes_requested expired',
+        'changes_requested superseded',
+        'approved withdrawn', 'approved executing', 'approved invalidated',
+        'executing executing', 'executing succeeded', 'executing unknown', 'executing failed', 'executing compensating',
+        'unknown executing', 'unknown succeeded', 'unknown failed', 'unknown compensating',
+        'failed executing', 'failed invalidated', 'failed withdrawn',
+        'compensating compensating', 'compensating compensated', 'compensating compensation_failed',
+        'compensation_failed compensating', 'compensation_failed compensated')
 $function$
 
 CREATE OR REPLACE FUNCTION public.step_states()
