@@ -328,6 +328,5 @@ alter table audit_entry
     drop constraint audit_entry_body_check, drop constraint audit_entry_prev_check, drop constraint audit_entry_seq_check,
     drop constraint audit_entry_stream_check;
 
--- No query of the program begins with who decided, nor with the metadata of jobs.
+-- No query begins with who decided.
 drop index decision_person_idx;
-drop index river_job_metadata_index;
