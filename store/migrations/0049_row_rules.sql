@@ -125,9 +125,18 @@ alter table step
 drop trigger step_change on step;
 create trigger step_change before insert or update on step for each row execute function check_step_change();
 
+-- What a decision draws from a day's limit is kept with it: summing up a day read every
+-- step that somebody had approved in it, to approve one more.
+alter table decision add column value_minor bigint;
+comment on column decision.value_minor is 'of the step';
+alter table decision disable trigger decision_change;
+update decision d set value_minor = s.value_minor from step s where s.id = d.step_id;
+alter table decision enable trigger decision_change;
+alter table decision alter column value_minor set not null;
+
 create or replace function check_decision() returns trigger language plpgsql as $$
 declare
-    s      step;
+    s      record;
     broken text;
 begin
     broken := case
@@ -144,7 +153,10 @@ begin
     if broken is not null then
         perform refuse_row('decision', broken);
     end if;
-    select * into strict s from step where id = new.step_id for update;
+    select id, state, binding, requirement, waits_since, expires_at, recommendation_id, site, value_minor into strict s
+    from step
+    where id = new.step_id
+    for update;
     if s.state not in ('pending', 'changes_requested') or new.verdict <> 'reject' and s.state <> 'pending' then
         raise exception 'step % is %', s.id, s.state
             using errcode = 'integrity_constraint_violation', constraint = 'decision_pending';
@@ -158,12 +170,14 @@ begin
         raise exception 'step % expired', s.id
             using errcode = 'integrity_constraint_violation', constraint = 'decision_in_time';
     end if;
-    if new.as_role is not null and not exists (
-        select from stand_ins(s.requirement) x
-        where x.slot = new.slot and x.role = new.as_role and s.waits_since + x.after <= least(new.decided_at, clock_timestamp()))
-    then
-        raise exception '% may not stand in for % on step % now', new.as_role, new.slot, s.id
-            using errcode = 'integrity_constraint_violation', constraint = 'decision_stands_in';
+    if new.as_role is not null then
+        if not exists (
+            select from stand_ins(s.requirement) x
+            where x.slot = new.slot and x.role = new.as_role and s.waits_since + x.after <= least(new.decided_at, clock_timestamp()))
+        then
+            raise exception '% may not stand in for % on step % now', new.as_role, new.slot, s.id
+                using errcode = 'integrity_constraint_violation', constraint = 'decision_stands_in';
+        end if;
     end if;
     broken := case
         when exists (
@@ -192,6 +206,7 @@ begin
             end
             using errcode = 'integrity_constraint_violation', constraint = broken;
     end if;
+    new.value_minor := s.value_minor;
     return new;
 end
 $$;
@@ -261,20 +276,24 @@ create trigger execution_change before insert or delete or update on execution f
 -- key of decision_human.
 create or replace function check_quorum() returns trigger language plpgsql as $$
 declare
-    s      step;
+    s      record;
     broken text;
 begin
-    select * into strict s from step where id = new.step_id;
+    select id, state, approved_at, break_glass, binding, requirement, recommendation_id into strict s
+    from step
+    where id = new.step_id;
     if s.approved_at is null then
         raise exception 'step % is %: nothing may be sent for it', s.id, s.state
             using errcode = 'integrity_constraint_violation', constraint = 'execution_approved';
     end if;
-    if s.break_glass and not exists (
-        select from decision d
-        where d.step_id = s.id and d.binding = s.binding and d.verdict = 'approve' and d.incident is not null)
-    then
-        raise exception 'nobody broke the glass for step %', s.id
-            using errcode = 'integrity_constraint_violation', constraint = 'execution_quorum';
+    if s.break_glass then
+        if not exists (
+            select from decision d
+            where d.step_id = s.id and d.binding = s.binding and d.verdict = 'approve' and d.incident is not null)
+        then
+            raise exception 'nobody broke the glass for step %', s.id
+                using errcode = 'integrity_constraint_violation', constraint = 'execution_quorum';
+        end if;
     end if;
     broken := case
         when not s.break_glass and (
