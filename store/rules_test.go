@@ -97,3 +97,18 @@ func TestNoRowBreaksARule(t *testing.T) {
 		}
 	}
 }
+
+// A step that somebody decided about stays, whatever else says that it may go.
+func TestAStepWithADecisionStays(t *testing.T) {
+	dsn := storetest.DSN(t)
+	db, conn := open(t, dsn), connect(t, dsn)
+	step := propose(t, db)
+	exec(t, conn, `insert into decision (step_id, person_id, verdict, binding, roles, strength, session, reason)
+		select id, $1, 'reject', binding, '{}', 'session', 's', 'no' from step where id = $2`, supervisor(t, conn), step.ID)
+	exec(t, conn, `alter table step disable trigger user`)
+	exec(t, conn, `update step set state = 'superseded', audited = 0`)
+	exec(t, conn, `alter table step enable trigger user`)
+	if _, err := conn.Exec(t.Context(), `delete from step`); constraintOf(err) != "step_stays" {
+		t.Errorf("deleted: %v", err)
+	}
+}
