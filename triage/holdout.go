@@ -95,7 +95,7 @@ const moreAlike = 0.5
 // similar gives each text the place of one of its group: texts are in one if a
 // chain leads from one to the other of which neighbours are more alike than not.
 func (c *corpus) similar() []int {
-	x := NewIndex[int](&Model{vocabulary: learnVocabulary(c.texts, 1, maxGrams, c.weighting(), c.settings.Lexicon)})
+	x := NewIndex[int](&Model{vocabulary: learnVocabulary(c.texts, 1, maxGrams, c.settings.Lexicon)})
 	group := make([]int, len(c.texts))
 	var find func(i int) int
 	find = func(i int) int {

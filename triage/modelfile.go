@@ -18,7 +18,7 @@ import (
 // IEEE 754, texts have their length in front. n-grams rise within a block and
 // share their beginning with the one before; a class's weights are whole steps
 // from -127 to 127.
-const fileMagic = "tallyman triage 4\n"
+const fileMagic = "tallyman triage 3\n"
 
 // Limits of a file, so that a bad one cannot take the machine.
 const (
@@ -93,7 +93,6 @@ func (f fileWriter) model(m *Model) {
 	f.count(len(m.scope.quantiles))
 	f.floats(m.scope.quantiles...)
 	f.floats(m.threshold)
-	f.floats(m.vocabulary.shares[:]...)
 	f.lexicon(m.vocabulary.lexicon)
 	for b := range blocks {
 		grams := m.vocabulary.grams[m.vocabulary.starts[b]:m.vocabulary.starts[b+1]]
@@ -155,7 +154,7 @@ func readModel(r io.Reader) (*Model, error) {
 		return nil, err
 	}
 	body, ok := bytes.CutPrefix(raw, []byte(fileMagic))
-	if !ok && bytes.HasPrefix(raw, []byte(fileMagic[:len(fileMagic)-len("4\n")])) {
+	if !ok && bytes.HasPrefix(raw, []byte(fileMagic[:len(fileMagic)-len("3\n")])) {
 		return nil, ErrOldModel
 	}
 	if !ok || len(body) < 4 {
@@ -287,14 +286,7 @@ func (f *fileReader) model() *Model {
 }
 
 func (f *fileReader) vocabulary(labels int) *vocabulary {
-	v := &vocabulary{}
-	f.floats("share of a block", v.shares[:])
-	for _, share := range v.shares {
-		if share < 0 || share > 1 {
-			f.fail("share of a block is %v, want 0 to 1", share)
-		}
-	}
-	v.lexicon = f.lexicon()
+	v := &vocabulary{lexicon: f.lexicon()}
 	for b := range blocks {
 		before := ""
 		for i := range f.count("number of n-grams", 0, min(maxGrams, maxWeights/max(labels, 1)/int(blocks))) {

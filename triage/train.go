@@ -122,7 +122,7 @@ func (c *corpus) fit(ctx context.Context, rows []int) (*Model, error) {
 		}
 	}
 	limit := min(maxGrams, maxWeights/len(c.names)/int(blocks))
-	m := &Model{Labels: c.names, Examples: len(rows), vocabulary: learnVocabulary(texts, c.settings.MinTexts, limit, c.weighting(), c.settings.Lexicon)}
+	m := &Model{Labels: c.names, Examples: len(rows), vocabulary: learnVocabulary(texts, c.settings.MinTexts, limit, c.settings.Lexicon)}
 	if slices.Contains(c.names, c.settings.OutOfScope) {
 		m.OutOfScope = c.settings.OutOfScope
 	}
@@ -139,39 +139,16 @@ func (c *corpus) fit(ctx context.Context, rows []int) (*Model, error) {
 	return m, err
 }
 
-// plenty says that a label has very many examples.
-func (c *corpus) plenty() bool { return len(c.texts) > 2000*len(c.names) }
-
 // cost is the wanted one. Where a label has very many examples their errors are
 // noise rather than hints: chosen on parts of the training files of public sets.
 func (c *corpus) cost() float64 {
 	switch {
 	case c.settings.Cost > 0:
 		return c.settings.Cost
-	case c.plenty():
+	case len(c.texts) > 2000*len(c.names):
 		return 0.5
 	}
 	return 2
-}
-
-// weighting is how much features count.
-type weighting struct {
-	shares [blocks]float64 // parts of a vector's squared length
-	rarity float64         // power of the inverse document frequency
-}
-
-// weighting suits the examples: chosen by cross-validation on the ticket corpus
-// with a lexicon, on parts of the training files of public sets without one.
-// Runs of characters help with words that are seldom seen, and where examples
-// are plenty few are.
-func (c *corpus) weighting() weighting {
-	switch {
-	case c.settings.Lexicon != nil:
-		return weighting{[blocks]float64{0.3, 0.3, 0.4}, 1}
-	case c.plenty():
-		return weighting{[blocks]float64{0.65, 0.35, 0}, 0.25}
-	}
-	return weighting{[blocks]float64{0.5, 0.5, 0}, 0.25}
 }
 
 // misspellStream keeps the random slips apart from the other random choices.
