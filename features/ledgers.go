@@ -74,9 +74,7 @@ func (w *worker) ledger(r *replay, share *share, p *position, entries, reads []v
 			reads = reads[1:]
 		}
 		e := f.entry(at.other)
-		if x := share.site.enter(p, &e); x != (effect{}) {
-			share.entries[at.n].effect = x // most change nothing
-		}
+		share.entries[at.n].effect = share.site.enter(p, &e)
 	}
 }
 
