@@ -24,10 +24,13 @@ demo: ## a service with a simulated distributor to look at; ^C stops it (ARGS="-
 	@$(MAKE) --no-print-directory build
 	@exec bin/tallyman demo $(ARGS)
 
+# The packages that take longest begin first, so that none is alone at the end.
+LONGEST := ./e2e ./web ./store ./cmd/tallyman
+
 .PHONY: test
 test: ## every test
 	@sh scripts/setup.sh test
-	$(GO) test -timeout 10m ./...
+	$(GO) test -timeout 10m $(LONGEST) ./...
 
 .PHONY: check
 check: ## what CI runs: vet, lint, generated, race, test

@@ -3,6 +3,7 @@ package audit
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -33,6 +34,13 @@ type line struct {
 	Proof       []Hash         `json:"proof,omitempty"`
 }
 
+// What stands between the members of an entry of the whole log.
+const (
+	beforeIndex = `{"kind":"entry","index":`
+	beforeLeaf  = `,"leaf":"`
+	beforeBody  = `","body":`
+)
+
 const (
 	kindBundle      = "tallyman-audit"
 	kindCheckpoint  = "checkpoint"
@@ -42,12 +50,15 @@ const (
 
 // BundleWriter writes a bundle. The caller writes checkpoints and
 // their proofs before entries, each from the lowest number on.
-type BundleWriter struct{ w *bufio.Writer }
+type BundleWriter struct {
+	w    *bufio.Writer
+	text []byte // of a line
+}
 
 // NewBundle begins a bundle of so many checkpoints and entries. A part is not the
 // whole log from its first entry to the last checkpoint.
 func NewBundle(w io.Writer, part bool, checkpoints int, entries int64) (*BundleWriter, error) {
-	b := &BundleWriter{bufio.NewWriterSize(w, 1<<16)}
+	b := &BundleWriter{w: bufio.NewWriterSize(w, 1<<16)}
 	return b, b.write(&line{Kind: kindBundle, Version: 1, Part: part, Checkpoints: checkpoints, Entries: entries})
 }
 
@@ -63,8 +74,16 @@ func (b *BundleWriter) Consistency(from, to int64, proof []Hash) error {
 }
 
 // Entry writes an entry; the proof is left out where the whole log is written.
-func (b *BundleWriter) Entry(index int64, body []byte, proof []Hash) error {
-	return b.write(&line{Kind: kindEntry, Index: index, Leaf: Leaf(body), Body: body, Proof: proof})
+func (b *BundleWriter) Entry(index int64, r *Record, proof []Hash) error {
+	if index == 0 || len(proof) > 0 || r.err != nil {
+		return b.write(&line{Kind: kindEntry, Index: index, Leaf: r.leaf, Body: r.body, Proof: proof})
+	}
+	// What a canonical body is written as is known without encoding it.
+	b.text = append(strconv.AppendInt(append(b.text[:0], beforeIndex...), index, 10), beforeLeaf...)
+	b.text = append(base64.StdEncoding.AppendEncode(b.text, r.leaf[:]), beforeBody...)
+	b.text = append(append(b.text, r.body...), "}\n"...)
+	_, err := b.w.Write(b.text)
+	return err
 }
 
 // Close writes out what is buffered.
@@ -115,27 +134,43 @@ func (b *bundleReader) next() (line, error) {
 // as it was written is left to [ParseEntry].
 func parseEntryLine(text []byte) (line, bool) {
 	l := line{Kind: kindEntry}
-	rest, isEntry := bytes.CutPrefix(text, []byte(`{"kind":"entry","index":`))
-	digits, rest, _ := bytes.Cut(rest, []byte(`,"leaf":"`))
-	leaf, rest, _ := bytes.Cut(rest, []byte(`","body":`))
-	if !isEntry || !bytes.HasSuffix(rest, []byte("}}}")) {
+	rest, isEntry := bytes.CutPrefix(text, []byte(beforeIndex))
+	digits, rest, _ := bytes.Cut(rest, []byte(beforeLeaf))
+	leaf, rest, _ := bytes.Cut(rest, []byte(beforeBody))
+	if !isEntry || !bytes.HasSuffix(rest, []byte("}}}")) || len(digits) == 0 || digits[0] < '1' || digits[0] > '9' {
 		return l, false
 	}
 	var err error
-	if l.Index, err = strconv.ParseInt(string(digits), 10, 64); err != nil || l.Index < 1 || strconv.FormatInt(l.Index, 10) != string(digits) {
+	if l.Index, err = strconv.ParseInt(string(digits), 10, 64); err != nil {
 		return l, false
 	}
-	if l.Leaf, err = tlog.ParseHash(string(leaf)); err != nil || l.Leaf.String() != string(leaf) {
+	if l.Leaf, isEntry = parseLeaf(leaf); !isEntry {
 		return l, false
 	}
 	l.Body = rest[:len(rest)-1]
 	return l, true
 }
 
+// strictBase64 takes each hash in one spelling only.
+var strictBase64 = base64.StdEncoding.Strict()
+
+func parseLeaf(text []byte) (leaf Hash, ok bool) {
+	if len(text) != base64.StdEncoding.EncodedLen(tlog.HashSize) {
+		return leaf, false
+	}
+	var decoded [tlog.HashSize + 1]byte
+	n, err := strictBase64.Decode(decoded[:], text)
+	return Hash(decoded[:tlog.HashSize]), err == nil && n == tlog.HashSize
+}
+
+// read returns the text of a line, which is valid until the next call.
 func (b *bundleReader) read() ([]byte, error) {
 	var text []byte
 	for {
 		part, err := b.r.ReadSlice('\n')
+		if err == nil && text == nil && len(part) <= longestLine {
+			return part[:len(part)-1], nil
+		}
 		text = append(text, part...)
 		switch {
 		case len(text) > longestLine:
@@ -205,7 +240,8 @@ func (c *Checker) whole(b *bundleReader, entries int64, l line, err error) (Repo
 		if l.Kind != kindEntry || l.Index != c.tree.size || len(l.Proof) > 0 {
 			return c.report, fault(c.tree.size, "line %d is not the entry with this index: it is missing or in another place", b.n)
 		}
-		if err := c.Add(l.Body, []Hash{l.Leaf}); err != nil {
+		r, stored := Read(l.Body), [1]Hash{l.Leaf}
+		if err := c.Add(&r, stored[:]); err != nil {
 			return c.report, err
 		}
 	}
@@ -229,11 +265,11 @@ func (c *Checker) part(b *bundleReader, entries int64, proofs map[[2]int64]tlog.
 		if l.Kind != kindEntry || l.Index < next {
 			return c.report, fault(next, "line %d is not an entry with this index or a later one: it is in another place", b.n)
 		}
-		leaf := Leaf(l.Body)
-		if leaf != l.Leaf || tlog.CheckRecord(l.Proof, last.Size, last.Root, l.Index, leaf) != nil {
+		r := Read(l.Body)
+		if r.leaf != l.Leaf || tlog.CheckRecord(l.Proof, last.Size, last.Root, l.Index, r.leaf) != nil {
 			return c.report, fault(l.Index, "it is not the entry that the checkpoint of %d entries includes here", last.Size)
 		}
-		if err := c.follow(l.Body, leaf, l.Index); err != nil {
+		if err := c.follow(&r, l.Index); err != nil {
 			return c.report, err
 		}
 		c.report.Entries++

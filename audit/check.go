@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -47,7 +48,7 @@ type Checker struct {
 	report      Report
 	tree        frontier
 	grown       []Hash
-	streams     map[string]tip
+	streams     map[string]*tip
 	late        bool // streams may begin later than with their first entry
 	seen        func(index int64, e Entry)
 }
@@ -67,7 +68,7 @@ func NewChecker(keys []string, stored, anchors [][]byte) (*Checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Checker{checkpoints: checkpoints, streams: map[string]tip{}}
+	c := &Checker{checkpoints: checkpoints, streams: map[string]*tip{}}
 	c.report.Checkpoints, c.report.Anchors = len(stored), len(anchors)
 	return c, nil
 }
@@ -134,18 +135,43 @@ func ReadCheckpoint(signed []byte) (Checkpoint, error) {
 	return parseCheckpoint(unknown.Note.Text)
 }
 
+// Record is an entry as it is checked: hashed, and read as far as it links to
+// others. It is valid as long as the body that it was made of stays as it is.
+type Record struct {
+	body   []byte
+	leaf   Hash
+	stream []byte
+	seq    int
+	prev   Hash
+	err    error // why the body is no entry
+}
+
+// Read makes a record of a body. It may be done ahead of the check, and side by side.
+func Read(body []byte) Record {
+	var p parser
+	h, err := p.parse(body)
+	return Record{body, Leaf(body), h.stream, h.seq, h.prev, err}
+}
+
+// Body returns the bytes that the record was made of.
+func (r *Record) Body() []byte { return r.body }
+
+// Is reports whether the record says that it is this entry of this stream.
+func (r *Record) Is(stream []byte, seq int) bool {
+	return r.seq == seq && bytes.Equal(r.stream, stream)
+}
+
 // Add checks the entry with the next index. Stored are the hashes that the
 // log's keeper has for it, the leaf first; there may be fewer or none.
-func (c *Checker) Add(body []byte, stored []Hash) error {
+func (c *Checker) Add(r *Record, stored []Hash) error {
 	n := c.tree.size
-	leaf := Leaf(body)
-	if len(stored) > 0 && stored[0] != leaf {
+	if len(stored) > 0 && stored[0] != r.leaf {
 		return fault(n, "its body does not have the hash under which it stands in the tree: it was changed, or another was put in its place")
 	}
-	if err := c.follow(body, leaf, n); err != nil {
+	if err := c.follow(r, n); err != nil {
 		return err
 	}
-	c.grown = c.tree.add(leaf, c.grown[:0])
+	c.grown = c.tree.add(r.leaf, c.grown[:0])
 	for level, h := range stored {
 		if level < len(c.grown) && h != c.grown[level] {
 			first := c.tree.size - 1<<level
@@ -156,47 +182,62 @@ func (c *Checker) Add(body []byte, stored []Hash) error {
 }
 
 // AddWaiting checks an entry that has no place in the tree yet, after those that have.
-func (c *Checker) AddWaiting(body []byte) error {
+func (c *Checker) AddWaiting(r *Record) error {
 	c.report.Waiting++
-	return c.follow(body, Leaf(body), -1)
+	return c.follow(r, -1)
 }
 
 // Last returns the number of a stream's last entry so far, and 0 for none.
-func (c *Checker) Last(stream string) int { return c.streams[stream].seq }
+func (c *Checker) Last(stream string) int {
+	if t := c.streams[stream]; t != nil {
+		return t.seq
+	}
+	return 0
+}
 
 // Size returns how many entries were added.
 func (c *Checker) Size() int64 { return c.tree.size }
 
-func (c *Checker) follow(body []byte, leaf Hash, n int64) error {
-	e, err := ParseEntry(body)
-	if err != nil {
-		return fault(n, "%v", err)
+func (c *Checker) follow(r *Record, n int64) error {
+	if r.err != nil {
+		return fault(n, "%v", r.err)
 	}
-	before, known := c.streams[e.Stream]
-	if c.late && !known && e.Seq > 1 {
+	last := c.streams[string(r.stream)]
+	known := last != nil
+	if !known {
+		last = &tip{}
+	}
+	if c.late && !known && r.seq > 1 {
 		c.report.Late++
-	} else if err := before.followedBy(&e, n); err != nil {
+	} else if err := last.followedBy(r, n); err != nil {
 		return err
 	}
-	if c.seen != nil {
+	if !known {
+		c.streams[string(r.stream)] = last
+	}
+	*last = tip{r.seq, n, r.leaf}
+	if c.seen == nil {
+		return nil
+	}
+	e, err := ParseEntry(r.body)
+	if err == nil {
 		c.seen(n, e)
 	}
-	c.streams[e.Stream] = tip{e.Seq, n, leaf}
-	return nil
+	return err
 }
 
-func (t tip) followedBy(e *Entry, n int64) error {
+func (t *tip) followedBy(r *Record, n int64) error {
 	switch {
-	case e.Seq <= t.seq:
-		return fault(n, "entry %d of %s comes after entry %d: it is there twice or in another order", e.Seq, e.Stream, t.seq)
-	case e.Seq != t.seq+1:
-		return fault(n, "entry %d of %s comes after entry %d: entry %d is missing or in another place", e.Seq, e.Stream, t.seq, t.seq+1)
-	case e.Prev != t.leaf && t.seq == 0:
-		return fault(n, "entry 1 of %s follows on an entry that is not there", e.Stream)
-	case e.Prev != t.leaf:
-		return fault(t.index, "entry %d of %s is not the one that entry %d was written after: one of the two was changed", t.seq, e.Stream, e.Seq)
+	case r.seq == t.seq+1 && r.prev == t.leaf:
+		return nil
+	case r.seq <= t.seq:
+		return fault(n, "entry %d of %s comes after entry %d: it is there twice or in another order", r.seq, r.stream, t.seq)
+	case r.seq != t.seq+1:
+		return fault(n, "entry %d of %s comes after entry %d: entry %d is missing or in another place", r.seq, r.stream, t.seq, t.seq+1)
+	case t.seq == 0:
+		return fault(n, "entry 1 of %s follows on an entry that is not there", r.stream)
 	}
-	return nil
+	return fault(t.index, "entry %d of %s is not the one that entry %d was written after: one of the two was changed", t.seq, r.stream, r.seq)
 }
 
 // pass compares the tree with the checkpoints of its size.

@@ -68,13 +68,22 @@ func (f *frontier) add(leaf Hash, stored []Hash) []Hash {
 	stored = append(stored, leaf)
 	for n := f.size; n&1 == 1; n >>= 1 {
 		last := len(f.roots) - 1
-		leaf = tlog.NodeHash(f.roots[last], leaf)
+		leaf = nodeHash(&f.roots[last], &leaf)
 		f.roots = f.roots[:last]
 		stored = append(stored, leaf)
 	}
 	f.roots = append(f.roots, leaf)
 	f.size++
 	return stored
+}
+
+// nodeHash is [tlog.NodeHash] without an allocation.
+func nodeHash(left, right *Hash) Hash {
+	var b [1 + 2*tlog.HashSize]byte
+	b[0] = 1
+	copy(b[1:], left[:])
+	copy(b[1+tlog.HashSize:], right[:])
+	return sha256.Sum256(b[:])
 }
 
 // root is the hash of the whole tree (RFC 6962, section 2.1).

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// PostgreSQL killed under a running service is started again, and so is a
-// killed service: what was answered before is answered again to the byte.
-func TestCrashes(t *testing.T) {
-	bin, dir := program(t), t.TempDir()
+// crashes has PostgreSQL killed under a running service, which starts it again, and
+// then the service: what was answered before is answered again to the byte.
+func crashes(t *testing.T, bin, dir string) {
+	t.Helper()
 	r, _ := start(t, bin, dir)
 	status, answer := r.ask(t, "before", r.Sample)
 	if status != http.StatusOK {

@@ -44,7 +44,7 @@ func program(t *testing.T) string {
 		if built.dir, built.err = os.MkdirTemp("", "tallyman-e2e-"); built.err != nil { //nolint:usetesting // all tests share it
 			return
 		}
-		build := exec.Command("go", "build", "-o", built.dir, "./cmd/tallyman")
+		build := exec.Command("go", "build", "-ldflags=-s -w", "-o", built.dir, "./cmd/tallyman")
 		build.Dir, build.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			built.err = fmt.Errorf("build: %w\n%s", err, out)
@@ -201,9 +201,16 @@ func do(t *testing.T, req *http.Request) (int, string) {
 	return res.StatusCode, string(text)
 }
 
-// A newcomer starts the demo, asks, looks, stops it and starts it again.
+// A demo is prepared once, stopped and started again.
 func TestDemo(t *testing.T) {
 	bin, dir := program(t), t.TempDir()
+	t.Run("a newcomer", func(t *testing.T) { newcomer(t, bin, dir) })
+	t.Run("crashes", func(t *testing.T) { crashes(t, bin, dir) })
+}
+
+// newcomer starts the demo, asks, looks and stops it.
+func newcomer(t *testing.T, bin, dir string) {
+	t.Helper()
 	r, stop := start(t, bin, dir)
 	status, answer := r.ask(t, "one", r.Sample)
 	if status != http.StatusOK || !strings.Contains(answer, `"recommended_action"`) {
@@ -243,11 +250,6 @@ func TestDemo(t *testing.T) {
 	second := run(t, bin, "key", "add", "beside", "--scopes", "queue:read", "--sites", r.Sites[0], "--dir", dir)
 	if status, text := (&ready{URL: r.URL, APIKey: strings.TrimSpace(second)}).get(t, "/v1/count-queue?site="+r.Sites[0]); status != http.StatusOK {
 		t.Errorf("a key made beside the running service: %d %s", status, text)
-	}
-	stop()
-	r, stop = start(t, bin, dir)
-	if status, again := r.ask(t, "three", r.Sample); status != http.StatusOK {
-		t.Errorf("after a restart: %d %s", status, again)
 	}
 	stop()
 }

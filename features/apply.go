@@ -22,7 +22,7 @@ func (s *site) apply(c *Coder, f *Fact, before int64) {
 func (s *site) take(c *Coder, f *Fact, before int64) {
 	s.offset.set(f.At, f.Offset)
 	if f.Place == 0 {
-		s.item(f.SKU) // it is here, whatever its book
+		s.items.at(s.item(f.SKU)).listed = true // it is here, whatever its book
 	}
 	if f.Tells {
 		s.items.at(s.item(f.SKU)).describe(f)

@@ -30,6 +30,7 @@ type lineKey struct{ load, number uint32 }
 // An item is one SKU at one site.
 type item struct {
 	sku       uint32
+	listed    bool // a fact without a position named it
 	tally     tally
 	positions int32
 	negatives int32
@@ -38,6 +39,10 @@ type item struct {
 	pack      stamp[int64]
 	attrs     stamp[uint32]
 }
+
+// heard reports whether the fold has come to a fact of the SKU. A replay makes
+// the items of all facts ahead of folding them.
+func (it *item) heard() bool { return it.listed || it.positions > 0 }
 
 // describe takes in what a fact says of the SKU itself.
 func (it *item) describe(f *Fact) {

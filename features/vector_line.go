@@ -107,13 +107,21 @@ func (s *State) lineVector(q *lineQuery, asOf int64, v []float32) {
 	s.shortness(q, dayOf(asOf), v)
 	if site := s.siteAt(q.site); site != nil {
 		if i, ok := site.itemOf[q.notice.sku]; ok {
-			var sum summary
-			it := site.items.at(i)
-			it.tally.read(dayOf(asOf), &sum)
-			v[lItemRate] = float32(shrunk(sum.window(w365, mErrors), sum.window(w365, mCounts), baseRate, posWeight))
-			v[lItemPositions] = float32(it.positions)
+			site.items.at(i).stocked(dayOf(asOf), v)
 		}
 	}
+}
+
+// stocked writes what the site knows of the SKU from its own stock, once the
+// fold has come to a fact of it.
+func (it *item) stocked(today int32, v []float32) {
+	if !it.heard() {
+		return
+	}
+	var sum summary
+	it.tally.read(today, &sum)
+	v[lItemRate] = float32(shrunk(sum.window(w365, mErrors), sum.window(w365, mCounts), baseRate, posWeight))
+	v[lItemPositions] = float32(it.positions)
 }
 
 func announced(q *lineQuery, asOf int64, v []float32) {

@@ -25,18 +25,22 @@ type Outcome struct {
 // ShiftTo compares what was required with what would be. Nothing is stricter
 // than being blocked or denied.
 func (o Outcome) ShiftTo(next Outcome) Shift {
-	was, is := o.closed(), next.closed()
-	switch {
+	switch was, is := o.closed(), next.closed(); {
 	case was && is:
 		return Same
 	case is:
 		return Stricter
-	case was, !next.Requirement.Covers(o.Requirement):
+	case was:
 		return Looser
-	case o.Requirement.Covers(next.Requirement):
-		return Same
 	}
-	return Stricter
+	both := Join(o.Requirement, next.Requirement).Hash()
+	switch {
+	case next.Requirement.Hash() != both:
+		return Looser
+	case o.Requirement.Hash() != both:
+		return Stricter
+	}
+	return Same
 }
 
 // closed reports whether no human can say yes.

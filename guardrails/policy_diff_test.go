@@ -138,6 +138,14 @@ func TestSimulationCounts(t *testing.T) {
 	if again := simulate(after, steps); !reflect.DeepEqual(got, again) {
 		t.Errorf("seed %d: another order gives another result", seed)
 	}
+	halves := [2]*guardrails.Simulator{guardrails.NewSimulator(after), guardrails.NewSimulator(after)}
+	for i := range steps {
+		halves[r.IntN(2)].Add(&steps[i])
+	}
+	halves[0].Merge(halves[1])
+	if merged := halves[0].Result(); !reflect.DeepEqual(got, merged) {
+		t.Errorf("seed %d: two simulators find something else than one", seed)
+	}
 	if back := simulate(before, past(r, before, 100)); back.Shifts[guardrails.Same] != 100 || len(back.Approvals) != 0 {
 		t.Errorf("seed %d: the same policy gives %+v", seed, back.Shifts)
 	}

@@ -96,11 +96,32 @@ func (s *Simulator) Add(p *PastStep) {
 	switch {
 	case shift == Looser:
 		s.result.Loosened = append(s.result.Loosened, changed)
-		sum := &Facts{ValueMinor: s.result.LoosenedMinor[changed.Value.Currency], RecentMinor: p.Value}
-		s.result.LoosenedMinor[changed.Value.Currency] = sum.Banded()
+		s.loosen(changed.Value.Currency, p.Value)
 	case is.closed():
 		s.result.Blocked = append(s.result.Blocked, changed)
 	}
+}
+
+// Merge adds what another simulator found, of other steps by the same policy.
+func (s *Simulator) Merge(other *Simulator) {
+	s.result.Steps += other.result.Steps
+	for shift, n := range other.result.Shifts {
+		s.result.Shifts[shift] += n
+	}
+	for day, n := range other.extra {
+		s.extra[day] += n
+	}
+	for currency, minor := range other.result.LoosenedMinor {
+		s.loosen(currency, minor)
+	}
+	s.result.Loosened = append(s.result.Loosened, other.result.Loosened...)
+	s.result.Blocked = append(s.result.Blocked, other.result.Blocked...)
+}
+
+// loosen adds up what looser steps are worth; a sum that does not fit is unknown.
+func (s *Simulator) loosen(currency warehouse.Currency, minor int64) {
+	sum := &Facts{ValueMinor: s.result.LoosenedMinor[currency], RecentMinor: minor}
+	s.result.LoosenedMinor[currency] = sum.Banded()
 }
 
 // Result returns what was found so far: steps by time, days by date and role.

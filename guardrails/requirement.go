@@ -1,11 +1,11 @@
 package guardrails
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -89,15 +89,9 @@ func shorter(a, b time.Duration) time.Duration {
 }
 
 func joinSlots(a, b []Slot) []Slot {
-	most := map[Role]int{}
-	for _, s := range slices.Concat(a, b) {
-		most[s.Role] = max(most[s.Role], s.Count)
-	}
-	var slots []Slot
-	for _, role := range slices.Sorted(maps.Keys(most)) {
-		slots = append(slots, Slot{role, most[role]})
-	}
-	return slots
+	slots := slices.Concat(a, b)
+	slices.SortFunc(slots, func(x, y Slot) int { return cmp.Or(cmp.Compare(x.Role, y.Role), y.Count-x.Count) })
+	return slices.CompactFunc(slots, func(x, y Slot) bool { return x.Role == y.Role })
 }
 
 // Covers reports whether r is at least as strict as s in everything.

@@ -44,11 +44,7 @@ func careless(t *store.Target) { t.Idempotent, t.QueryURL = false, "" }
 func newWorld(t *testing.T, options ...option) *world {
 	t.Helper()
 	dsn := storetest.DSN(t)
-	db, err := store.Open(t.Context(), dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
+	db := storetest.Open(t, dsn)
 	owner, err := pgx.Connect(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)

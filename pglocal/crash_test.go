@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -212,7 +213,7 @@ func TestKillingTheProgramDuringInitialisationLeavesNoHalfCluster(t *testing.T) 
 		t.Fatal(err)
 	}
 	// initdb writes PG_VERSION early and takes its time over the rest.
-	for t.Context().Err() == nil {
+	for tick := time.Tick(time.Millisecond); t.Context().Err() == nil; <-tick {
 		if _, err := os.Stat(filepath.Join(dir, "data.init", "PG_VERSION")); err == nil {
 			break
 		}

@@ -72,11 +72,7 @@ type approvals struct {
 func newApprovals(b *testing.B, prepare string) *approvals {
 	b.Helper()
 	dsn := storetest.DSN(b)
-	db, err := store.Open(b.Context(), dsn)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(db.Close)
+	db := storetest.Open(b, dsn)
 	conn, err := pgx.Connect(b.Context(), dsn)
 	if err != nil {
 		b.Fatal(err)

@@ -60,7 +60,12 @@ func (db *DB) ExportAudit(ctx context.Context, w io.Writer, p AuditPart) (int64,
 		if err := e.checkpoints(ctx, notes); err != nil {
 			return err
 		}
-		if err := e.entries(ctx); err != nil {
+		if p.whole() {
+			err = e.whole(ctx, db)
+		} else {
+			err = e.entries(ctx)
+		}
+		if err != nil {
 			return err
 		}
 		return e.out.Close()
@@ -119,6 +124,10 @@ func (e *exporter) args() []any {
 
 // count returns how many entries there are, and the size of a tree that has all of them.
 func (e *exporter) count(ctx context.Context) (n, end int64, err error) {
+	if e.part.whole() {
+		err = e.tx.QueryRow(ctx, `select count(*), coalesce(max(n) + 1, 0) from audit_leaf where n < $1`, e.size).Scan(&n, &end)
+		return n, end, err
+	}
 	err = e.tx.QueryRow(ctx, `
 		select count(*), coalesce(max(l.n) + 1, 0)
 		from audit_leaf l
@@ -151,7 +160,23 @@ func (e *exporter) checkpoints(ctx context.Context, notes [][]byte) error {
 	return nil
 }
 
-// exportChunk is how many entries are read at once.
+// whole writes every entry.
+func (e *exporter) whole(ctx context.Context, db *DB) error {
+	_, err := newPlacedEntries(e.tx, e.size, false).each(ctx, db, func(k *placeChunk) error {
+		for i := range int(k.end - k.first) {
+			if err := k.there(i); err != nil {
+				return err
+			}
+			if err := e.out.Entry(k.first+int64(i), k.places[i].entry, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// exportChunk is how many entries of a part are read at once.
 const exportChunk = 1000
 
 func (e *exporter) entries(ctx context.Context) error {
@@ -171,13 +196,12 @@ func (e *exporter) entries(ctx context.Context) error {
 			return err
 		}
 		for _, x := range chunk {
-			var proof []audit.Hash
-			if !e.part.whole() {
-				if proof, err = tlog.ProveRecord(e.size, x.N, nodes(ctx, e.tx)); err != nil {
-					return err
-				}
+			proof, err := tlog.ProveRecord(e.size, x.N, nodes(ctx, e.tx))
+			if err != nil {
+				return err
 			}
-			if err := e.out.Entry(x.N, x.Body, proof); err != nil {
+			r := audit.Read(x.Body)
+			if err := e.out.Entry(x.N, &r, proof); err != nil {
 				return err
 			}
 			next = x.N + 1

@@ -169,7 +169,7 @@ func queueContext(q *pgx.Batch, id guardrails.StepID, by By, cmd guardrails.Comm
 	}
 	switch cmd := cmd.(type) {
 	case guardrails.Approve:
-		queueSpent(q, by.authority(), &x.Spent)
+		queueSpent(q, id, by.authority(), &x.Spent)
 		if cmd.Incident != "" {
 			queueGlass(q, id, x)
 		}
@@ -210,8 +210,26 @@ const spentQuery = `
 	where coalesce(d.on_behalf_of, d.person_id) = $1 and d.verdict = 'approve'
 		and d.decided_at > clock_timestamp() - interval '24 hours'`
 
-func queueSpent(q *pgx.Batch, who guardrails.PersonID, sum *int64) {
-	q.Queue(spentQuery, who).QueryRow(func(row pgx.Row) error { return row.Scan(sum) })
+// spentForQuery is [spentQuery] for one more step. Approvals that were voided since
+// count as well as long as nobody is beyond a daily limit by that.
+const spentForQuery = `
+	with approved as (
+		select coalesce(sum(value_minor), 0) as minor
+		from decision
+		where coalesce(on_behalf_of, person_id) = $1 and verdict = 'approve'
+			and decided_at > clock_timestamp() - interval '24 hours')
+	select case
+		when exists (
+			select from role_grant g
+			where g.person_id = $1 and g.revoked_at is null and not g.unlimited and g.daily_minor < approved.minor + s.value_minor)
+		then (` + spentQuery + `)
+		else least(approved.minor, 9223372036854775807)::bigint
+	end
+	from approved, step s
+	where s.id = $2`
+
+func queueSpent(q *pgx.Batch, id guardrails.StepID, who guardrails.PersonID, sum *int64) {
+	q.Queue(spentForQuery, who, id).QueryRow(func(row pgx.Row) error { return row.Scan(sum) })
 }
 
 func spent(ctx context.Context, q querier, who guardrails.PersonID) (sum int64, err error) {

@@ -20,15 +20,7 @@ import (
 	"tallyman/warehouse"
 )
 
-func open(t *testing.T, dsn string) *store.DB {
-	t.Helper()
-	db, err := store.Open(t.Context(), dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	return db
-}
+func open(t *testing.T, dsn string) *store.DB { t.Helper(); return storetest.Open(t, dsn) }
 
 func evaluation(lines int) store.Evaluation {
 	e := store.Evaluation{

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"tallyman/audit"
 	"tallyman/guardrails"
 )
 
@@ -48,3 +49,23 @@ func (db *DB) ExecuteJobs(ctx context.Context, id guardrails.StepID) error {
 
 // AuditLock is the lock that one sequencer at a time holds.
 const AuditLock = int64(auditLock)
+
+// VerifyScan checks the tree with a scan of the entries that goes so far ahead of
+// the places.
+func (db *DB) VerifyScan(ctx context.Context, ahead int64, keys []string, notes [][]byte) (entries int64, err error) {
+	err = db.readAudit(ctx, func(tx pgx.Tx) error {
+		c, err := audit.NewChecker(keys, notes, nil)
+		if err != nil {
+			return err
+		}
+		var size int64
+		if err := tx.QueryRow(ctx, `select count(*) from audit_leaf`).Scan(&size); err != nil {
+			return err
+		}
+		p := newPlacedEntries(tx, size, true)
+		p.scan.ahead = ahead
+		entries, err = p.each(ctx, db, func(k *placeChunk) error { return k.check(c) })
+		return err
+	})
+	return entries, err
+}

@@ -210,7 +210,7 @@ func checkOnce(t *testing.T, db *store.DB, want []warehouse.Event) {
 
 func TestTwoImportsAtOnce(t *testing.T) {
 	db := storetest.DB(t)
-	events := counts("e", 40_000)
+	events := counts("e", 25_000)
 	var accepted, duplicates atomic.Int64
 	group, ctx := errgroup.WithContext(t.Context())
 	for range 2 {
@@ -224,7 +224,7 @@ func TestTwoImportsAtOnce(t *testing.T) {
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if accepted.Load() != 40_000 || duplicates.Load() != 40_000 {
+	if accepted.Load() != 25_000 || duplicates.Load() != 25_000 {
 		t.Errorf("%d accepted, %d duplicates", accepted.Load(), duplicates.Load())
 	}
 	checkOnce(t, db, events)
@@ -232,8 +232,8 @@ func TestTwoImportsAtOnce(t *testing.T) {
 
 func TestInterruptedImport(t *testing.T) {
 	db := storetest.DB(t)
-	events := counts("e", 45_000)
-	for stop := 5_000; stop < len(events); stop += 13_000 {
+	events := counts("e", 25_000)
+	for stop := 5_000; stop < len(events); stop += 9_000 {
 		ctx, cancel := context.WithCancel(t.Context())
 		n, next := 0, source(events)
 		err := db.Import(ctx, func() (warehouse.Event, error) {

@@ -94,6 +94,44 @@ func TestAttackTheDailyLimitAtOnce(t *testing.T) {
 	}
 }
 
+// An approval that a stricter requirement voids draws on no day.
+func TestWhatIsVoidedIsGivenBackToTheDay(t *testing.T) {
+	dsn := storetest.DSN(t)
+	db, conn := open(t, dsn), connect(t, dsn)
+	by := store.By{Person: supervisor(t, conn), Session: "s"}
+	exec(t, conn, `update role_grant set unlimited = false, limit_minor = 1000, daily_minor = 1500`)
+	approve := func(s store.Step) error {
+		_, err := db.Decide(t.Context(), s.ID, by, guardrails.Approve{Binding: s.Binding})
+		return err
+	}
+	tighten := func(s store.Step, humans int) store.Step {
+		t.Helper()
+		more, err := guardrails.Require([]guardrails.Slot{{Role: "supervisor", Count: humans}}, guardrails.Session, 0, s.Requirement.Life)
+		if err == nil {
+			s, err = db.Decide(t.Context(), s.ID, store.By{Machine: "test"}, guardrails.Tighten{Requirement: more, Policy: s.Policy})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	first := tighten(proposeCount(t, db, "S-1"), 2)
+	if err := approve(first); err != nil {
+		t.Fatal(err)
+	}
+	second := proposeCount(t, db, "S-2")
+	if err := approve(second); codeOf(err) != guardrails.CodeDailyLimit {
+		t.Errorf("20.00 under a daily limit of 15.00: %v", err)
+	}
+	tighten(first, 3)
+	if err := approve(second); err != nil {
+		t.Errorf("10.00 under a daily limit of 15.00, and 10.00 voided: %v", err)
+	}
+	if err := approve(proposeCount(t, db, "S-3")); codeOf(err) != guardrails.CodeDailyLimit {
+		t.Errorf("20.00 under a daily limit of 15.00, and 10.00 voided: %v", err)
+	}
+}
+
 // Breaks of the glass by different people draw on one limit of their site.
 func TestAttackTheGlassAtOnce(t *testing.T) {
 	dsn := storetest.DSN(t)

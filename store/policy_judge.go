@@ -189,47 +189,6 @@ func pastRecommendation(payload, facts []byte) (guardrails.Recommendation, error
 	return r, err
 }
 
-// PastSteps calls visit with every step that was proposed in [from, to), by time.
-func (db *DB) PastSteps(ctx context.Context, from, to time.Time, visit func(*guardrails.PastStep) error) error {
-	return pgx.BeginTxFunc(ctx, db.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `set local statement_timeout = 0`); err != nil {
-			return err
-		}
-		rows, err := tx.Query(ctx, `
-			select s.id, s.created_at, s.value_minor, s.requirement, s.state = 'blocked', s.reason, r.payload, r.facts
-			from step s
-			join recommendation r on r.id = s.recommendation_id
-			where s.created_at >= $1 and s.created_at < $2
-			order by s.created_at, s.id`, from, to)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var p guardrails.PastStep
-			var requirement, payload, facts []byte
-			var blocked bool
-			var reason string
-			if err := rows.Scan(&p.ID, &p.At, &p.Value, &requirement, &blocked, &reason, &payload, &facts); err != nil {
-				return err
-			}
-			if p.Recommendation, err = pastRecommendation(payload, facts); err != nil {
-				return fmt.Errorf("step %s: %w", p.ID, err)
-			}
-			if p.Required.Requirement, err = readRequirement(requirement); err != nil {
-				return fmt.Errorf("step %s: %w", p.ID, err)
-			}
-			if blocked {
-				p.Required.Blocked = reason
-			}
-			if err := visit(&p); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
-	})
-}
-
 // readFacts reads what writeFacts wrote.
 func readFacts(b []byte) (guardrails.Facts, error) {
 	var f jsonFacts

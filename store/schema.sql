@@ -79,10 +79,6 @@ create table audit_entry (
     leaf bytea not null default sha256(('\x00'::bytea || body)),
     at timestamp with time zone not null,
     constraint audit_entry_pkey PRIMARY KEY (stream, seq),
-    constraint audit_entry_body_check CHECK ((octet_length(body) > 0)),
-    constraint audit_entry_prev_check CHECK ((octet_length(prev) = 32)),
-    constraint audit_entry_seq_check CHECK ((seq > 0)),
-    constraint audit_entry_stream_check CHECK ((stream <> ''::text)),
 );
 comment on column audit_entry.stream is 'a step''s id, or what else has a history: "policy", "person", "target", "switch"';
 comment on column audit_entry.prev is 'leaf of the entry before in this stream; zeros for the first';
@@ -139,25 +135,15 @@ create table decision (
     incident text,
     decided_at timestamp with time zone not null default clock_timestamp(),
     as_role text collate "C",
+    value_minor bigint not null,
     constraint decision_pkey PRIMARY KEY (id),
     constraint decision_on_behalf_of_fkey FOREIGN KEY (on_behalf_of) REFERENCES person(id),
     constraint decision_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
-    constraint decision_step_id_fkey FOREIGN KEY (step_id) REFERENCES step(id),
-    constraint decision_as_role CHECK (((as_role IS NULL) OR ((verdict = 'approve'::text) AND (as_role <> slot)))),
-    constraint decision_binding_check CHECK ((octet_length(binding) = 32)),
-    constraint decision_incident CHECK (((incident IS NULL) OR ((verdict = 'approve'::text) AND (strength = 'fresh'::text)))),
-    constraint decision_incident_check CHECK ((incident <> ''::text)),
-    constraint decision_people CHECK ((person_id <> on_behalf_of)),
-    constraint decision_reason CHECK ((((verdict = 'approve'::text) AND (incident IS NULL)) OR (reason <> ''::text))),
-    constraint decision_session_check CHECK ((session <> ''::text)),
-    constraint decision_slot CHECK (((verdict = 'approve'::text) = (slot IS NOT NULL))),
-    constraint decision_strength_check CHECK ((strength = ANY (ARRAY['session'::text, 'fresh'::text]))),
-    constraint decision_verdict CHECK ((verdict = ANY (ARRAY['approve'::text, 'reject'::text, 'request_changes'::text]))),
 );
 CREATE INDEX decision_authority_idx ON public.decision USING btree (COALESCE(on_behalf_of, person_id), decided_at);
-CREATE INDEX decision_person_idx ON public.decision USING btree (person_id, decided_at);
 CREATE INDEX decision_step_idx ON public.decision USING btree (step_id);
 comment on column decision.as_role is 'that stood in for the slot''s; null for that itself';
+comment on column decision.value_minor is 'of the step';
 CREATE TRIGGER decision_change BEFORE DELETE OR UPDATE ON public.decision FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER decision_check BEFORE INSERT ON public.decision FOR EACH ROW EXECUTE FUNCTION check_decision();
 CREATE TRIGGER decision_humans AFTER INSERT ON public.decision FOR EACH ROW EXECUTE FUNCTION note_decision_humans();
@@ -362,22 +348,13 @@ create table execution (
     constraint execution_idempotency_key_key UNIQUE (idempotency_key),
     constraint execution_step_id_operation_compensation_key UNIQUE (step_id, operation, compensation),
     constraint execution_pkey PRIMARY KEY (id),
-    constraint execution_step_id_fkey FOREIGN KEY (step_id) REFERENCES step(id),
-    constraint execution_answer_check CHECK ((octet_length(answer) <= 65536)),
-    constraint execution_attempt_check CHECK ((attempt >= 0)),
-    constraint execution_claim_epoch_check CHECK ((claim_epoch >= 0)),
-    constraint execution_idempotency_key_check CHECK ((idempotency_key ~ '^tly_[a-z2-7]{26}$'::text)),
-    constraint execution_lane_check CHECK ((lane <> ''::text)),
-    constraint execution_operation_check CHECK ((operation >= 0)),
-    constraint execution_state CHECK ((state = ANY (ARRAY['queued'::text, 'sending'::text, 'unknown'::text, 'applied'::text, 'refused'::text, 'cancelled'::text]))),
-    constraint execution_target_check CHECK ((target <> ''::text)),
 );
 CREATE INDEX execution_by_hand_idx ON public.execution USING btree (step_id) WHERE ((state = 'sending'::text) AND (target = 'manual'::text));
 CREATE INDEX execution_due_idx ON public.execution USING btree (next_attempt_at) WHERE (state = ANY (ARRAY['queued'::text, 'sending'::text, 'unknown'::text]));
 CREATE INDEX execution_lane_idx ON public.execution USING btree (lane, id) WHERE (state = ANY (ARRAY['queued'::text, 'sending'::text, 'unknown'::text]));
 comment on column execution.lane is 'site and SKU, or site and document: one after the other, by id';
 comment on column execution.claim_epoch is 'grows with every claim; only the newest claimant can settle';
-CREATE TRIGGER execution_change BEFORE DELETE OR UPDATE ON public.execution FOR EACH ROW EXECUTE FUNCTION check_execution_change();
+CREATE TRIGGER execution_change BEFORE INSERT OR DELETE OR UPDATE ON public.execution FOR EACH ROW EXECUTE FUNCTION check_execution_change();
 CREATE CONSTRAINT TRIGGER execution_quorum AFTER INSERT ON public.execution DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_quorum();
 alter table execution enable row level security;
 create policy program on execution for all to tallyman_app using (true) with check (true);
@@ -807,26 +784,6 @@ create table step (
     constraint step_assignee_id_fkey FOREIGN KEY (assignee_id) REFERENCES person(id),
     constraint step_policy_fkey FOREIGN KEY (policy) REFERENCES policy(version),
     constraint step_recommendation_id_fkey FOREIGN KEY (recommendation_id) REFERENCES recommendation(id) ON DELETE CASCADE,
-    constraint step_approved CHECK ((((approved_at IS NOT NULL) = (state = ANY (ARRAY['approved'::text, 'executing'::text, 'unknown'::text, 'failed'::text, 'compensating'::text, 'compensation_failed'::text, 'succeeded'::text, 'compensated'::text, 'invalidated'::text]))) OR (state = 'withdrawn'::text))),
-    constraint step_audited_check CHECK ((audited >= 0)),
-    constraint step_binding_check CHECK ((octet_length(binding) = 32)),
-    constraint step_break_glass CHECK (((NOT break_glass) OR (action = ANY (ARRAY['count_position'::text, 'verify_load'::text, 'release_receipt'::text])))),
-    constraint step_check CHECK ((value_minor >= stake_minor)),
-    constraint step_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
-    constraint step_escalation_check CHECK ((escalation >= 0)),
-    constraint step_evidence_hash_check CHECK ((octet_length(evidence_hash) = 32)),
-    constraint step_human CHECK (((humans(requirement) >= 1) OR (state = ANY (ARRAY['blocked'::text, 'withdrawn'::text, 'expired'::text, 'superseded'::text])))),
-    constraint step_id_check CHECK ((id ~ '^st_[0-9a-z]{26}$'::text)),
-    constraint step_lane_check CHECK ((lane <> ''::text)),
-    constraint step_life CHECK ((approved_at < expires_at)),
-    constraint step_matched_check CHECK ((jsonb_typeof(matched) = 'array'::text)),
-    constraint step_payload_hash_check CHECK ((octet_length(payload_hash) = 32)),
-    constraint step_plan_hash_check CHECK ((octet_length(plan_hash) = 32)),
-    constraint step_requirement_check CHECK ((jsonb_typeof((requirement -> 'slots'::text)) = 'array'::text)),
-    constraint step_stake_minor_check CHECK ((stake_minor >= 0)),
-    constraint step_state CHECK ((state = ANY (ARRAY['blocked'::text, 'pending'::text, 'changes_requested'::text, 'approved'::text, 'executing'::text, 'unknown'::text, 'failed'::text, 'compensating'::text, 'compensation_failed'::text, 'succeeded'::text, 'compensated'::text, 'rejected'::text, 'withdrawn'::text, 'expired'::text, 'superseded'::text, 'invalidated'::text]))),
-    constraint step_superseded CHECK (((superseded_by IS NULL) OR (state = 'superseded'::text))),
-    constraint step_version_check CHECK ((version > 0)),
 );
 CREATE INDEX step_counted_idx ON public.step USING btree (site, changed_at) WHERE ((action = 'count_position'::text) AND (state = ANY (ARRAY['succeeded'::text, 'rejected'::text, 'withdrawn'::text])));
 CREATE INDEX step_done_idx ON public.step USING btree (expires_at, id) WHERE (state <> ALL (ARRAY['blocked'::text, 'pending'::text, 'changes_requested'::text, 'approved'::text, 'executing'::text, 'unknown'::text, 'failed'::text, 'compensating'::text, 'compensation_failed'::text]));
@@ -844,7 +801,7 @@ comment on column step.reason is 'why it is in this state, in words';
 comment on column step.audited is 'entries of its own in the audit log';
 comment on column step.waits_since is 'for what it requires now';
 CREATE CONSTRAINT TRIGGER step_audited AFTER INSERT OR UPDATE ON public.step DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_step_audited();
-CREATE TRIGGER step_change BEFORE UPDATE ON public.step FOR EACH ROW EXECUTE FUNCTION check_step_change();
+CREATE TRIGGER step_change BEFORE INSERT OR UPDATE ON public.step FOR EACH ROW EXECUTE FUNCTION check_step_change();
 CREATE TRIGGER step_delete BEFORE DELETE ON public.step FOR EACH ROW EXECUTE FUNCTION check_step_delete();
 CREATE CONSTRAINT TRIGGER step_executions AFTER UPDATE ON public.step DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.state = 'approved'::text)) EXECUTE FUNCTION check_approved_step();
 alter table step enable row level security;
@@ -1167,12 +1124,16 @@ declare
     last_seq  int;
     last_leaf bytea;
 begin
+    if new.stream = '' or new.body = '' then
+        perform refuse_row('audit_entry', case when new.stream = '' then 'audit_entry_stream_check' else 'audit_entry_body_check' end);
+    end if;
     select seq, leaf into last_seq, last_leaf
     from audit_entry
     where stream = new.stream
     order by seq desc
     limit 1;
-    if new.seq <> coalesce(last_seq, 0) + 1 or new.prev <> coalesce(last_leaf, decode(repeat('00', 32), 'hex')) then
+    -- By this the first has number 1, and what comes before it is a leaf or zeros.
+    if new.seq is distinct from coalesce(last_seq, 0) + 1 or new.prev is distinct from coalesce(last_leaf, decode(repeat('00', 32), 'hex')) then
         raise exception 'entry % of % does not follow on the one before', new.seq, new.stream
             using errcode = 'integrity_constraint_violation', constraint = 'audit_entry_chain';
     end if;
@@ -1186,14 +1147,33 @@ CREATE OR REPLACE FUNCTION public.check_decision()
  LANGUAGE plpgsql
 AS $function$
 declare
-    s step;
+    s      record;
+    broken text;
 begin
-    select * into strict s from step where id = new.step_id for update;
+    broken := case
+        when not new.verdict = any (verdicts()) then 'decision_verdict'
+        when not (new.verdict = 'approve') = (new.slot is not null) then 'decision_slot'
+        when not (new.as_role is null or new.verdict = 'approve' and new.as_role <> new.slot) then 'decision_as_role'
+        when not new.strength in ('session', 'fresh') then 'decision_strength_check'
+        when not new.session <> '' then 'decision_session_check'
+        when not new.incident <> '' then 'decision_incident_check'
+        when not (new.incident is null or new.verdict = 'approve' and new.strength = 'fresh') then 'decision_incident'
+        when not (new.verdict = 'approve' and new.incident is null or new.reason <> '') then 'decision_reason'
+        when not new.person_id <> new.on_behalf_of then 'decision_people'
+    end;
+    if broken is not null then
+        perform refuse_row('decision', broken);
+    end if;
+    select id, state, binding, requirement, waits_since, expires_at, recommendation_id, site, value_minor into strict s
+    from step
+    where id = new.step_id
+    for update;
     if s.state not in ('pending', 'changes_requested') or new.verdict <> 'reject' and s.state <> 'pending' then
         raise exception 'step % is %', s.id, s.state
             using errcode = 'integrity_constraint_violation', constraint = 'decision_pending';
     end if;
-    if new.binding <> s.binding then
+    -- As long as the step's, which is 32 bytes.
+    if new.binding is distinct from s.binding then
         raise exception 'step % asks for something else', s.id
             using errcode = 'integrity_constraint_violation', constraint = 'decision_binding';
     end if;
@@ -1201,39 +1181,43 @@ begin
         raise exception 'step % expired', s.id
             using errcode = 'integrity_constraint_violation', constraint = 'decision_in_time';
     end if;
-    if exists (
-        select from person
-        where id in (new.person_id, new.on_behalf_of) and deactivated_at is not null)
-    then
-        raise exception 'somebody who decides step % is not active', s.id
-            using errcode = 'integrity_constraint_violation', constraint = 'decision_active';
+    if new.as_role is not null then
+        if not exists (
+            select from stand_ins(s.requirement) x
+            where x.slot = new.slot and x.role = new.as_role and s.waits_since + x.after <= least(new.decided_at, clock_timestamp()))
+        then
+            raise exception '% may not stand in for % on step % now', new.as_role, new.slot, s.id
+                using errcode = 'integrity_constraint_violation', constraint = 'decision_stands_in';
+        end if;
     end if;
-    if new.verdict = 'approve' and exists (
-        select
-        from recommendation r, jsonb_array_elements(r.parties) party
-        left join person_ref f on f.ref = party ->> 'ref'
-        where r.id = s.recommendation_id
-            and (party ->> 'part' = 'proposer' or s.requirement -> 'excludes' ? (party ->> 'part'))
-            and coalesce((party ->> 'person')::bigint, f.person_id) in (new.person_id, new.on_behalf_of))
-    then
-        raise exception 'a party to step % cannot approve it', s.id
-            using errcode = 'integrity_constraint_violation', constraint = 'decision_duties';
+    broken := case
+        when exists (
+            select from person
+            where id in (new.person_id, new.on_behalf_of) and deactivated_at is not null)
+        then 'decision_active'
+        when new.verdict = 'approve' and exists (
+            select
+            from recommendation r, jsonb_array_elements(r.parties) party
+            left join person_ref f on f.ref = party ->> 'ref'
+            where r.id = s.recommendation_id
+                and (party ->> 'part' = 'proposer' or s.requirement -> 'excludes' ? (party ->> 'part'))
+                and coalesce((party ->> 'person')::bigint, f.person_id) in (new.person_id, new.on_behalf_of))
+        then 'decision_duties'
+        when new.verdict = 'approve' and not exists (
+            select from role_grant g
+            where g.person_id = coalesce(new.on_behalf_of, new.person_id) and g.role = coalesce(new.as_role, new.slot)
+                and g.site in (s.site, '*') and g.revoked_at is null)
+        then 'decision_role'
+    end;
+    if broken is not null then
+        raise exception '% decides step %: %', new.person_id, s.id, case broken
+                when 'decision_active' then 'somebody is not active'
+                when 'decision_duties' then 'a party to it cannot approve it'
+                else 'who approves does not hold the role'
+            end
+            using errcode = 'integrity_constraint_violation', constraint = broken;
     end if;
-    if new.as_role is not null and not exists (
-        select from stand_ins(s.requirement) x
-        where x.slot = new.slot and x.role = new.as_role and s.waits_since + x.after <= least(new.decided_at, clock_timestamp()))
-    then
-        raise exception '% may not stand in for % on step % now', new.as_role, new.slot, s.id
-            using errcode = 'integrity_constraint_violation', constraint = 'decision_stands_in';
-    end if;
-    if new.verdict = 'approve' and not exists (
-        select from role_grant g
-        where g.person_id = coalesce(new.on_behalf_of, new.person_id) and g.role = coalesce(new.as_role, new.slot)
-            and g.site in (s.site, '*') and g.revoked_at is null)
-    then
-        raise exception 'who approves step % does not hold the role', s.id
-            using errcode = 'integrity_constraint_violation', constraint = 'decision_role';
-    end if;
+    new.value_minor := s.value_minor;
     return new;
 end
 $function$
@@ -1242,20 +1226,37 @@ CREATE OR REPLACE FUNCTION public.check_execution_change()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
+declare
+    broken text;
 begin
-    if tg_op = 'DELETE' or (new.id, new.step_id, new.operation, new.compensation, new.idempotency_key, new.target, new.lane, new.body)
+    if tg_op = 'INSERT' then
+        broken := case
+            when not new.idempotency_key ~ '^tly_[a-z2-7]{26}$' then 'execution_idempotency_key_check'
+            when not new.operation >= 0 then 'execution_operation_check'
+            when not new.target <> '' then 'execution_target_check'
+            when not new.lane <> '' then 'execution_lane_check'
+        end;
+    elsif tg_op = 'DELETE' or (new.id, new.step_id, new.operation, new.compensation, new.idempotency_key, new.target, new.lane, new.body)
         is distinct from (old.id, old.step_id, old.operation, old.compensation, old.idempotency_key, old.target, old.lane, old.body)
     then
         raise exception 'what execution % sends cannot change', old.id
             using errcode = 'integrity_constraint_violation', constraint = 'execution_immutable';
-    end if;
-    if old.state in ('applied', 'cancelled') then
+    elsif old.state in ('applied', 'cancelled') then
         raise exception 'execution % is %', old.id, old.state
             using errcode = 'integrity_constraint_violation', constraint = 'execution_settled';
-    end if;
-    if new.claim_epoch < old.claim_epoch then
+    elsif new.claim_epoch < old.claim_epoch then
         raise exception 'execution % was claimed by another worker', old.id
             using errcode = 'integrity_constraint_violation', constraint = 'execution_fence';
+    end if;
+    broken := case
+        when broken is not null then broken
+        when not new.state = any (execution_states()) then 'execution_state'
+        when not new.attempt >= 0 then 'execution_attempt_check'
+        when not new.claim_epoch >= 0 then 'execution_claim_epoch_check'
+        when not octet_length(new.answer) <= 65536 then 'execution_answer_check'
+    end;
+    if broken is not null then
+        perform refuse_row('execution', broken);
     end if;
     return new;
 end
@@ -1350,9 +1351,12 @@ CREATE OR REPLACE FUNCTION public.check_quorum()
  LANGUAGE plpgsql
 AS $function$
 declare
-    s step;
+    s      record;
+    broken text;
 begin
-    select * into strict s from step where id = new.step_id;
+    select id, state, approved_at, break_glass, binding, requirement, recommendation_id into strict s
+    from step
+    where id = new.step_id;
     if s.approved_at is null then
         raise exception 'step % is %: nothing may be sent for it', s.id, s.state
             using errcode = 'integrity_constraint_violation', constraint = 'execution_approved';
@@ -1365,26 +1369,27 @@ begin
             raise exception 'nobody broke the glass for step %', s.id
                 using errcode = 'integrity_constraint_violation', constraint = 'execution_quorum';
         end if;
-    elsif humans(s.requirement) < 1 or exists (
-        select
-        from jsonb_array_elements(s.requirement -> 'slots') needed
-        where (needed ->> 'count')::int > (
-            select count(distinct d.person_id)
-            from decision d
-            join decision_human h on h.decision_id = d.id and h.person_id = d.person_id
-            where d.step_id = s.id and d.binding = s.binding and d.verdict = 'approve' and d.slot = needed ->> 'role'))
-    then
-        raise exception 'step % was not approved by enough people', s.id
-            using errcode = 'integrity_constraint_violation', constraint = 'execution_quorum';
     end if;
-    if not exists (
-        select from operation o
-        where o.recommendation_id = s.recommendation_id and o.n = new.operation
-            and o.target = new.target
-            and new.body = case when new.compensation then o.compensate else o.body end)
-    then
-        raise exception 'operation % of step % is not what was approved', new.operation, s.id
-            using errcode = 'integrity_constraint_violation', constraint = 'execution_body';
+    broken := case
+        when not s.break_glass and (
+            select coalesce(sum((needed ->> 'count')::int), 0) < 1 or bool_or((needed ->> 'count')::int > (
+                select count(*)
+                from decision_human h
+                join decision d on d.id = h.decision_id and d.person_id = h.person_id and d.step_id = h.step_id and d.binding = h.binding
+                where h.step_id = s.id and h.binding = s.binding and d.verdict = 'approve' and d.slot = needed ->> 'role'))
+            from jsonb_array_elements(s.requirement -> 'slots') needed)
+        then 'execution_quorum'
+        when not exists (
+            select from operation o
+            where o.recommendation_id = s.recommendation_id and o.n = new.operation
+                and o.target = new.target
+                and new.body = case when new.compensation then o.compensate else o.body end)
+        then 'execution_body'
+    end;
+    if broken is not null then
+        raise exception 'operation % of step % was not approved%', new.operation, s.id,
+                case broken when 'execution_quorum' then ' by enough people' else ' like that' end
+            using errcode = 'integrity_constraint_violation', constraint = broken;
     end if;
     return null;
 end
@@ -1413,51 +1418,90 @@ CREATE OR REPLACE FUNCTION public.check_step_change()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
+declare
+    broken text;
 begin
-    if not step_may_become(old.state, new.state) then
-        raise exception 'step % is % and cannot become %', old.id, old.state, new.state
-            using errcode = 'integrity_constraint_violation', constraint = 'step_transition';
-    end if;
-    if new.version <> old.version + 1 then
-        raise exception 'step % has version % and cannot get %', old.id, old.version, new.version
-            using errcode = 'integrity_constraint_violation', constraint = 'step_version';
-    end if;
-    if (new.id, new.recommendation_id, new.action, new.site, new.subject, new.payload_hash, new.evidence_hash, new.plan_hash,
-        new.lane, new.stake_minor, new.value_minor, new.currency, new.created_at)
-        is distinct from
-        (old.id, old.recommendation_id, old.action, old.site, old.subject, old.payload_hash, old.evidence_hash, old.plan_hash,
-        old.lane, old.stake_minor, old.value_minor, old.currency, old.created_at) then
-        raise exception 'what step % asks for cannot change', old.id
-            using errcode = 'integrity_constraint_violation', constraint = 'step_immutable';
-    end if;
-    if (new.requirement, new.policy, new.expires_at) is distinct from (old.requirement, old.policy, old.expires_at) then
-        if old.state not in ('blocked', 'pending') or new.state <> 'pending' or new.binding = old.binding
-            or old.state = 'pending' and new.expires_at > old.expires_at
-            or new.waits_since < old.waits_since
-            or exists (
-                select slot ->> 'role' as role, (slot ->> 'count')::int as n
-                from jsonb_array_elements(old.requirement -> 'slots') slot
-                except
-                select o.slot ->> 'role', (o.slot ->> 'count')::int
-                from jsonb_array_elements(old.requirement -> 'slots') o (slot)
-                join jsonb_array_elements(new.requirement -> 'slots') n (slot)
-                    on n.slot ->> 'role' = o.slot ->> 'role' and (n.slot ->> 'count')::int >= (o.slot ->> 'count')::int)
-            or exists (
-                select from stand_ins(new.requirement) n
-                where old.requirement -> 'slots' @> jsonb_build_array(jsonb_build_object('role', n.slot))
-                    and not exists (
-                        select from stand_ins(old.requirement) o
-                        where o.slot = n.slot and o.role = n.role and o.after <= n.after))
-            or not new.requirement -> 'excludes' @> (old.requirement -> 'excludes')
-            or not new.requirement -> 'deny' @> (old.requirement -> 'deny') and old.state <> 'blocked'
-            or old.requirement ->> 'auth' = 'fresh' and new.requirement ->> 'auth' <> 'fresh'
-        then
-            raise exception 'the requirement of step % cannot become weaker', old.id
-                using errcode = 'integrity_constraint_violation', constraint = 'step_no_weaker';
+    if tg_op = 'INSERT' then
+        broken := case
+            when not new.id ~ '^st_[0-9a-z]{26}$' then 'step_id_check'
+            when not new.state = any (step_states()) then 'step_state'
+            when not new.version > 0 then 'step_version_check'
+            when not octet_length(new.payload_hash) = 32 then 'step_payload_hash_check'
+            when not octet_length(new.evidence_hash) = 32 then 'step_evidence_hash_check'
+            when not octet_length(new.plan_hash) = 32 then 'step_plan_hash_check'
+            when not new.lane <> '' then 'step_lane_check'
+            when not new.stake_minor >= 0 then 'step_stake_minor_check'
+            when not new.value_minor >= new.stake_minor then 'step_check'
+            when not new.currency ~ '^[A-Z]{3}$' then 'step_currency_check'
+        end;
+    else
+        if not step_may_become(old.state, new.state) then
+            raise exception 'step % is % and cannot become %', old.id, old.state, new.state
+                using errcode = 'integrity_constraint_violation', constraint = 'step_transition';
         end if;
-    elsif (new.binding, new.waits_since) is distinct from (old.binding, old.waits_since) then
-        raise exception 'the binding of step % cannot change by itself', old.id
-            using errcode = 'integrity_constraint_violation', constraint = 'step_immutable';
+        if new.version <> old.version + 1 then
+            raise exception 'step % has version % and cannot get %', old.id, old.version, new.version
+                using errcode = 'integrity_constraint_violation', constraint = 'step_version';
+        end if;
+        if (new.id, new.recommendation_id, new.action, new.site, new.subject, new.payload_hash, new.evidence_hash, new.plan_hash,
+            new.lane, new.stake_minor, new.value_minor, new.currency, new.created_at)
+            is distinct from
+            (old.id, old.recommendation_id, old.action, old.site, old.subject, old.payload_hash, old.evidence_hash, old.plan_hash,
+            old.lane, old.stake_minor, old.value_minor, old.currency, old.created_at) then
+            raise exception 'what step % asks for cannot change', old.id
+                using errcode = 'integrity_constraint_violation', constraint = 'step_immutable';
+        end if;
+        if (new.requirement, new.policy, new.expires_at) is distinct from (old.requirement, old.policy, old.expires_at) then
+            if old.state not in ('blocked', 'pending') or new.state <> 'pending' or new.binding = old.binding
+                or old.state = 'pending' and new.expires_at > old.expires_at
+                or new.waits_since < old.waits_since
+                or exists (
+                    select slot ->> 'role' as role, (slot ->> 'count')::int as n
+                    from jsonb_array_elements(old.requirement -> 'slots') slot
+                    except
+                    select o.slot ->> 'role', (o.slot ->> 'count')::int
+                    from jsonb_array_elements(old.requirement -> 'slots') o (slot)
+                    join jsonb_array_elements(new.requirement -> 'slots') n (slot)
+                        on n.slot ->> 'role' = o.slot ->> 'role' and (n.slot ->> 'count')::int >= (o.slot ->> 'count')::int)
+                or exists (
+                    select from stand_ins(new.requirement) n
+                    where old.requirement -> 'slots' @> jsonb_build_array(jsonb_build_object('role', n.slot))
+                        and not exists (
+                            select from stand_ins(old.requirement) o
+                            where o.slot = n.slot and o.role = n.role and o.after <= n.after))
+                or not new.requirement -> 'excludes' @> (old.requirement -> 'excludes')
+                or not new.requirement -> 'deny' @> (old.requirement -> 'deny') and old.state <> 'blocked'
+                or old.requirement ->> 'auth' = 'fresh' and new.requirement ->> 'auth' <> 'fresh'
+            then
+                raise exception 'the requirement of step % cannot become weaker', old.id
+                    using errcode = 'integrity_constraint_violation', constraint = 'step_no_weaker';
+            end if;
+        elsif (new.binding, new.waits_since) is distinct from (old.binding, old.waits_since) then
+            raise exception 'the binding of step % cannot change by itself', old.id
+                using errcode = 'integrity_constraint_violation', constraint = 'step_immutable';
+        end if;
+    end if;
+    broken := case
+        when broken is not null then broken
+        when not octet_length(new.binding) = 32 then 'step_binding_check'
+        when not ((new.approved_at is not null) = (new.state in ('approved', 'executing', 'unknown', 'failed', 'compensating',
+            'compensation_failed', 'succeeded', 'compensated', 'invalidated')) or new.state = 'withdrawn') then 'step_approved'
+        when not new.approved_at < new.expires_at then 'step_life'
+        when not (not new.break_glass or new.action in ('count_position', 'verify_load', 'release_receipt')) then 'step_break_glass'
+        when not (new.superseded_by is null or new.state = 'superseded') then 'step_superseded'
+        when not new.audited >= 0 then 'step_audited_check'
+        when not new.escalation >= 0 then 'step_escalation_check'
+        when not jsonb_typeof(new.matched) = 'array' then 'step_matched_check'
+        when not jsonb_typeof(new.requirement -> 'slots') = 'array' then 'step_requirement_check'
+    end;
+    -- What asked for humans before, and asks for the same, still does.
+    if broken is null and new.state not in ('blocked', 'withdrawn', 'expired', 'superseded')
+        and (tg_op = 'INSERT' or old.state = 'blocked' or new.requirement is distinct from old.requirement)
+    then
+        broken := case when not humans(new.requirement) >= 1 then 'step_human' end;
+    end if;
+    if broken is not null then
+        perform refuse_row('step', broken);
     end if;
     return new;
 end
@@ -1468,7 +1512,7 @@ CREATE OR REPLACE FUNCTION public.check_step_delete()
  LANGUAGE plpgsql
 AS $function$
 begin
-    if old.state <> 'superseded' or old.audited > 0 then
+    if old.state <> 'superseded' or old.audited > 0 or exists (select from decision where step_id = old.id) then
         raise exception 'step % stays: it is %', old.id, old.state
             using errcode = 'integrity_constraint_violation', constraint = 'step_stays';
     end if;
@@ -1559,6 +1603,14 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.execution_states()
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    select array['queued', 'sending', 'unknown', 'applied', 'refused', 'cancelled']
+$function$
+
 CREATE OR REPLACE FUNCTION public.humans(requirement jsonb)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -1576,10 +1628,10 @@ CREATE OR REPLACE FUNCTION public.note_decision_humans()
  LANGUAGE plpgsql
 AS $function$
 begin
-    insert into decision_human (step_id, binding, person_id, decision_id)
-    select new.step_id, new.binding, human, new.id
-    from unnest(array[new.person_id, new.on_behalf_of]) human
-    where human is not null;
+    insert into decision_human (step_id, binding, person_id, decision_id) values (new.step_id, new.binding, new.person_id, new.id);
+    if new.on_behalf_of is not null then
+        insert into decision_human (step_id, binding, person_id, decision_id) values (new.step_id, new.binding, new.on_behalf_of, new.id);
+    end if;
     return null;
 end
 $function$
@@ -1616,6 +1668,16 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.refuse_row(relation text, rule text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+    raise exception 'new row of % breaks the rule %', relation, rule
+        using errcode = 'check_violation', table = relation, constraint = rule;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.stand_ins(requirement jsonb)
  RETURNS TABLE(slot text, role text, after interval)
  LANGUAGE sql
@@ -1630,18 +1692,35 @@ CREATE OR REPLACE FUNCTION public.step_may_become(was text, becomes text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 AS $function$
-    select case was
-        when 'blocked' then becomes in ('pending', 'withdrawn', 'expired', 'superseded')
-        when 'pending' then becomes in ('pending', 'approved', 'rejected', 'changes_requested', 'withdrawn', 'expired', 'superseded')
-        when 'changes_requested' then becomes in ('changes_requested', 'rejected', 'withdrawn', 'expired', 'superseded')
-        when 'approved' then becomes in ('withdrawn', 'executing', 'invalidated')
-        when 'executing' then becomes in ('executing', 'succeeded', 'unknown', 'failed', 'compensating')
-        when 'unknown' then becomes in ('executing', 'succeeded', 'failed', 'compensating')
-        when 'failed' then becomes in ('executing', 'invalidated', 'withdrawn')
-        when 'compensating' then becomes in ('compensating', 'compensated', 'compensation_failed')
-        when 'compensation_failed' then becomes in ('compensating', 'compensated')
-        else false
-    end
+    select was || ' ' || becomes in (
+        'blocked pending', 'blocked withdrawn', 'blocked expired', 'blocked superseded',
+        'pending pending', 'pending approved', 'pending rejected', 'pending changes_requested', 'pending withdrawn', 'pending expired',
+        'pending superseded',
+        'changes_requested changes_requested', 'changes_requested rejected', 'changes_requested withdrawn', 'changes_requested expired',
+        'changes_requested superseded',
+        'approved withdrawn', 'approved executing', 'approved invalidated',
+        'executing executing', 'executing succeeded', 'executing unknown', 'executing failed', 'executing compensating',
+        'unknown executing', 'unknown succeeded', 'unknown failed', 'unknown compensating',
+        'failed executing', 'failed invalidated', 'failed withdrawn',
+        'compensating compensating', 'compensating compensated', 'compensating compensation_failed',
+        'compensation_failed compensating', 'compensation_failed compensated')
+$function$
+
+CREATE OR REPLACE FUNCTION public.step_states()
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    select array['blocked', 'pending', 'changes_requested', 'approved', 'executing', 'unknown', 'failed', 'compensating',
+        'compensation_failed', 'succeeded', 'compensated', 'rejected', 'withdrawn', 'expired', 'superseded', 'invalidated']
+$function$
+
+CREATE OR REPLACE FUNCTION public.verdicts()
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    select array['approve', 'reject', 'request_changes']
 $function$
 
 CREATE OR REPLACE FUNCTION public.viewer_sites()

@@ -7,14 +7,17 @@
 package store
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -92,8 +95,15 @@ func poolConfig(dsn string) (*pgxpool.Config, error) {
 		config.MinConns = min(readyConns, config.MaxConns)
 	}
 	config.AfterConnect = parseAhead
+	config.ConnConfig.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		return pgproto3.NewFrontend(bufio.NewReaderSize(r, readBuffer), w)
+	}
 	return config, nil
 }
+
+// readBuffer is how many bytes are taken from PostgreSQL at once, in which it sends
+// several times as much as pgx takes by default.
+const readBuffer = 64 << 10
 
 // readyConns are open before anybody asks.
 const readyConns = 4

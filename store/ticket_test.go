@@ -120,11 +120,7 @@ func TestATicketWithoutAnAnswerLeavesNothing(t *testing.T) {
 // openBoth opens a database as the program, and as its owner.
 func openBoth(t *testing.T, dsn string) (*store.DB, *pgx.Conn) {
 	t.Helper()
-	db, err := store.Open(t.Context(), dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
+	db := storetest.Open(t, dsn)
 	conn, err := pgx.Connect(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)

@@ -5,48 +5,64 @@ import (
 	"tallyman/scoring"
 )
 
-// anchors are the rates that tell an outcome as it is now, with their weights:
-// half for the base rate, half for what is particular to the supplier or the
-// position. docs/backtest.md has the figures they were chosen by.
-var anchors = map[scoring.Outcome]map[string]float64{
+// anchors are the opinions that rates as they are now give of an outcome: of
+// the base rate, and of what is particular to the supplier or the position.
+// Each is a pool of features by weight; docs/backtest.md has the figures they
+// were chosen by.
+var anchors = map[scoring.Outcome][]map[string]float64{
 	scoring.Late: {
-		"late_all_60": 1. / 2, "late_supplier": 1. / 6, "late_supplier_60": 1. / 6, "late_supplier_site": 1. / 6,
+		{"late_all_60": 1},
+		{"late_supplier": 1. / 3, "late_supplier_60": 1. / 3, "late_supplier_site": 1. / 3},
 	},
 	scoring.Discrepancy: {
-		"short_all": 1. / 2, "short_supplier": 1. / 6, "short_supplier_90": 1. / 6, "short_supplier_site": 1. / 6,
+		{"short_all": 1},
+		{"short_supplier": 1. / 3, "short_supplier_90": 1. / 3, "short_supplier_site": 1. / 3},
 	},
 	scoring.Variance: {
-		"prior_30": 1. / 2, "prior_60": 1. / 6, "rate_30": 1. / 6, "rate_60": 1. / 6,
+		{"prior_30": 1},
+		{"prior_60": 1. / 3, "rate_30": 1. / 3, "rate_60": 1. / 3},
 	},
 }
 
 // anchor averages a model whose base rate drifts with the rates as they are
-// now. Trees stop rising where the past stops, and rates go on: between them
-// they lose less whichever way the base rate goes next. That is taken unless
-// it was clearly worse on the later slices, since how the rate moved there
-// says little about its next move.
+// now, as one opinion among equals. Trees stop rising where the past stops, and
+// rates go on: between them they lose less whichever way the base rate goes
+// next. That is done unless it was clearly worse on the later slices, since how
+// the rate moved there says little about its next move.
 func (cv *crossValidation) anchor(t *table, outcome scoring.Outcome, m *models.Model) *models.Model {
-	pool := pooled(t, outcome)
+	rates := opinions(t, outcome)
 	with := *cv
 	with.margins = make([]float32, len(cv.margins))
 	for i, e := range cv.rows {
-		with.margins[i] = (cv.margins[i] + pool.Margin(e.Vector)) / 2
+		sum := cv.margins[i]
+		for _, r := range rates {
+			sum += r.Margin(e.Vector)
+		}
+		with.margins[i] = sum / float32(1+len(rates))
 	}
 	if cv.clearlyBeats(&with) {
 		return m
 	}
-	return models.Average(m, pool)
+	return models.Average(append(rates, m)...)
 }
 
-// pooled returns the anchor of an outcome as a model.
-func pooled(t *table, outcome scoring.Outcome) *models.Model {
+// opinions returns the anchors of an outcome as models.
+func opinions(t *table, outcome scoring.Outcome) []*models.Model {
 	names := t.schema.Names()
 	all := make([]int, len(names))
-	weights := make([]float64, len(names))
-	for i, name := range names {
-		all[i], weights[i] = i, anchors[outcome][name]
+	for i := range all {
+		all[i] = i
 	}
-	pool := models.PoolRates(t.dataset(all).X, names, weights)
-	widen(pool, t.schema, all)
-	return pool
+	x := t.dataset(all).X
+	var list []*models.Model
+	for _, anchor := range anchors[outcome] {
+		weights := make([]float64, len(names))
+		for i, name := range names {
+			weights[i] = anchor[name]
+		}
+		pool := models.PoolRates(x, names, weights)
+		widen(pool, t.schema, all)
+		list = append(list, pool)
+	}
+	return list
 }

@@ -26,8 +26,10 @@ func ratedLines(rate float32) *table {
 		for f := range e.Vector {
 			e.Vector[f] = float32(math.NaN())
 		}
-		for name := range anchors[scoring.Late] {
-			e.Vector[schema.Index(name)] = rate
+		for _, anchor := range anchors[scoring.Late] {
+			for name := range anchor {
+				e.Vector[schema.Index(name)] = rate
+			}
 		}
 		t.add(e, label{positive: i%3 == 0})
 	}
@@ -35,7 +37,8 @@ func ratedLines(rate float32) *table {
 }
 
 // Between a model that the base rate left behind and the rates, the answer is
-// halfway in log odds; where rates were clearly worse, they are left out.
+// two thirds of the way to the rates in log odds; where they were clearly worse,
+// they are left out.
 func TestTheAnchorIsTakenUnlessClearlyWorse(t *testing.T) {
 	const behind = -4
 	for _, test := range []struct {
@@ -44,7 +47,7 @@ func TestTheAnchorIsTakenUnlessClearlyWorse(t *testing.T) {
 		model float32 // its margin everywhere
 		want  float64
 	}{
-		{"rates are right", 1. / 3, behind, (behind + math.Log(0.5)) / 2},
+		{"rates are right", 1. / 3, behind, (behind + 2*math.Log(0.5)) / 3},
 		{"the model is right", 0.003, float32(math.Log(0.5)), math.Log(0.5)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -66,22 +69,27 @@ func TestTheAnchorIsTakenUnlessClearlyWorse(t *testing.T) {
 	}
 }
 
-// Every outcome that can be learned has an anchor of features that exist, whose
-// weights add up to one.
+// Every outcome that can be learned has anchors of features that exist, the
+// weights of each adding up to one.
 func TestAnchorsAreWhole(t *testing.T) {
 	subjects := map[scoring.Outcome]features.Subject{
 		scoring.Late: features.LoadSubject, scoring.Discrepancy: features.LoadSubject, scoring.Variance: features.PositionSubject,
 	}
 	for outcome, subject := range subjects {
 		schema := features.NewSchema(subject)
-		var sum float64
-		for name, weight := range anchors[outcome] {
-			if sum += weight; schema.Index(name) < 0 {
-				t.Errorf("%s: no feature %q", outcome, name)
-			}
+		if len(anchors[outcome]) == 0 {
+			t.Errorf("%s: no anchor", outcome)
 		}
-		if math.Abs(sum-1) > 1e-12 {
-			t.Errorf("%s: weights add up to %v", outcome, sum)
+		for _, anchor := range anchors[outcome] {
+			var sum float64
+			for name, weight := range anchor {
+				if sum += weight; schema.Index(name) < 0 {
+					t.Errorf("%s: no feature %q", outcome, name)
+				}
+			}
+			if math.Abs(sum-1) > 1e-12 {
+				t.Errorf("%s: weights add up to %v", outcome, sum)
+			}
 		}
 	}
 }

@@ -109,8 +109,11 @@ func TestRealLoads(t *testing.T) {
 		if supplier := b.Baselines["supplier rate"]; supplier.AUC >= b.Metrics.AUC {
 			t.Errorf("%s: AUC %.3f, the supplier rate has %.3f", year, b.Metrics.AUC, supplier.AUC)
 		}
-		if *b.Metrics.ECE > 0.2 {
+		if *b.Metrics.ECE > 0.15 {
 			t.Errorf("%s: calibration error %.3f", year, *b.Metrics.ECE)
+		}
+		if all := settings(scoring.Late, b.Train.Examples)[0].params.Trees; len(b.Settings) != 1 || b.Settings[0].Trees != all {
+			t.Errorf("%s: slices of a rate that drifts chose among %v", year, b.Settings)
 		}
 	}
 }

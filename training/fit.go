@@ -132,10 +132,10 @@ type crossValidation struct {
 }
 
 // maxDrift is the odds ratio between a slice and what was known before it up
-// to which a calibration to the slices holds for the time after them. Real
-// counts, whose calibration held, moved by 2.8 at most; real loads, whose did
-// not, by 7.7 at least.
-const maxDrift = 4
+// to which what is chosen on the slices holds for the time after them. Real
+// counts, where it held, moved by 2.8 at most; real loads, where it did not, by
+// 3.7 at least.
+const maxDrift = 3
 
 // oddsRatio compares two rates, the greater odds over the lesser.
 func oddsRatio(a, b float64) float64 {
@@ -224,6 +224,9 @@ func validate(ctx context.Context, t *table, folds []fold, s setting, outcome sc
 		}
 	}
 	cv.trees = 1 + slices.Index(curve, slices.Min(curve))
+	if cv.drift > maxDrift {
+		cv.trees = len(curve) // slices before and after a move want 3 trees or all
+	}
 	cv.loss = curve[cv.trees-1]
 	for i, m := range fitted {
 		m.Trees = m.Trees[:cv.trees]

@@ -49,7 +49,7 @@ var coreFeatures = map[scoring.Outcome][]string{
 		"restated_qty", "unchanged", "out_repeated", "out_missing", "in_missing", "out_since_count",
 	},
 	scoring.Late: {
-		"late_supplier_site", "late_site", "late_supplier", "late_site_60", "late_supplier_60", "late_all", "overdue_supplier",
+		"late_supplier_site", "late_site", "late_supplier", "late_site_60", "late_supplier_60", "overdue_supplier",
 	},
 	scoring.Discrepancy: {
 		"expected", "pack_rest", "edits", "short_all", "short_site", "short_supplier", "short_supplier_90", "short_supplier_site",

@@ -48,25 +48,46 @@ type tab struct {
 	wrong []string
 }
 
-// chromium starts a browser for the test.
+// browser is the one of this process, started by the first test that needs it.
+var browser struct {
+	start sync.Once
+	ctx   context.Context //nolint:containedctx // it is the browser
+	err   error
+}
+
+func startBrowser() {
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.DisableGPU, chromedp.WSURLReadTimeout(2*time.Minute))
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // Chromium has none for root
+	}
+	allocator, _ := chromedp.NewExecAllocator(context.Background(), options...)
+	browser.ctx, _ = chromedp.NewContext(allocator)
+	browser.err = chromedp.Do(browser.ctx)
+}
+
+func stopBrowser() {
+	if browser.ctx != nil && browser.err == nil {
+		_ = chromedp.Cancel(browser.ctx) // it is gone either way
+	}
+}
+
+// chromium is a window of the test's own, with its own cookies and cache.
 func chromium(t *testing.T) context.Context {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("needs a browser, which -short leaves out")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.DisableGPU, chromedp.WSURLReadTimeout(2*time.Minute))
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // Chromium has none for root
-	}
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(stop)
-	ctx, stop = chromedp.NewContext(ctx)
-	t.Cleanup(stop)
-	if err := chromedp.Do(ctx); err != nil {
+	browser.start.Do(startBrowser)
+	if err := browser.err; err != nil {
 		if strings.Contains(err.Error(), "executable file not found") {
 			t.Skip("no Chromium or Chrome found: sh scripts/setup.sh test installs one")
 		}
 		t.Fatalf("start the browser: %v", err)
+	}
+	ctx, stop := chromedp.NewContext(browser.ctx, chromedp.WithNewBrowserContext())
+	t.Cleanup(stop)
+	if err := chromedp.Do(ctx); err != nil { // from now on its tabs are of this window
+		t.Fatalf("open a window: %v", err)
 	}
 	return ctx
 }

@@ -22,11 +22,7 @@ import (
 func startAsOwner(t *testing.T) (*site, *pgx.Conn) {
 	t.Helper()
 	dsn := storetest.DSN(t)
-	db, err := store.Open(t.Context(), dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
+	db := storetest.Open(t, dsn)
 	owner, err := pgx.Connect(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)

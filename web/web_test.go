@@ -27,7 +27,7 @@ import (
 // go test ./web -run TestLook -look 127.0.0.1:8099
 var look = flag.String("look", "", "address to serve sample pages at, for a browser")
 
-func TestMain(m *testing.M) { storetest.Main(m) }
+func TestMain(m *testing.M) { storetest.Main(m, stopBrowser) }
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
@@ -41,11 +41,7 @@ type site struct {
 func start(t *testing.T, now time.Time) *site {
 	t.Helper()
 	dsn := storetest.DSN(t)
-	db, err := store.Open(t.Context(), dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
+	db := storetest.Open(t, dsn)
 	h, err := web.New(db, func() time.Time { return now }, slog.New(slog.NewTextHandler(t.Output(), nil)), web.Config{})
 	if err != nil {
 		t.Fatal(err)

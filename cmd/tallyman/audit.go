@@ -114,6 +114,7 @@ signing key and every anchor. So keep anchors where that administrator cannot wr
 
 // Run verifies.
 func (c *auditVerifyCmd) Run(ctx context.Context) error {
+	collectSeldom()
 	report, err := c.verify(ctx)
 	if err != nil {
 		return judged(err)
@@ -162,7 +163,7 @@ func (c *auditVerifyCmd) verify(ctx context.Context) (audit.Report, error) {
 		defer func() { _ = f.Close() }()
 		return audit.CheckBundle(f, keys, anchors, nil)
 	}
-	db, closeAll, err := c.openBeside(ctx, quiet())
+	db, closeAll, err := c.openToRead(ctx, quiet())
 	if err != nil {
 		return audit.Report{}, err
 	}
@@ -195,6 +196,7 @@ there are no others: for that export the whole.`
 
 // Run exports.
 func (c *auditExportCmd) Run(ctx context.Context) error {
+	collectSeldom()
 	part := store.AuditPart{}
 	var err error
 	if c.Step != "" {
@@ -212,7 +214,7 @@ func (c *auditExportCmd) Run(ctx context.Context) error {
 	if part.Anchors, err = readAnchors(c.Anchors); err != nil {
 		return err
 	}
-	db, closeAll, err := c.openBeside(ctx, quiet())
+	db, closeAll, err := c.openToRead(ctx, quiet())
 	if err != nil {
 		return err
 	}
@@ -264,7 +266,7 @@ func (c *auditProveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return judged(err)
 	}
-	db, closeAll, err := c.openBeside(ctx, quiet())
+	db, closeAll, err := c.openToRead(ctx, quiet())
 	if err != nil {
 		return judged(err)
 	}

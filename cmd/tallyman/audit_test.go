@@ -44,11 +44,7 @@ func TestAuditOnTheCommandLine(t *testing.T) {
 	dsn, dir := storetest.DSN(t), t.TempDir()
 	t.Setenv("DATABASE_URL", dsn)
 	t.Setenv("TALLYMAN_DIR", dir)
-	db, err := store.Open(t.Context(), dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db := storetest.Open(t, dsn)
 	s, err := db.Propose(t.Context(), guardrails.Recommendation{
 		Site: "DC-1", Action: &guardrails.RouteTicket{Ticket: "T-1", Team: "receiving"},
 		Parties: []guardrails.Party{{Part: guardrails.Proposer, Ref: "llm:v1"}},

@@ -50,7 +50,7 @@ func TestThePrivateDatabaseIsUsedWithoutTheOwnersRights(t *testing.T) {
 		dsn, stop, err := startPrivate(ctx, cfg, log)
 		owner = dsn
 		return dsn, stop, err
-	})
+	}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

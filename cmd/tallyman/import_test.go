@@ -106,11 +106,7 @@ func TestImportStopsAtAFileThatIsNone(t *testing.T) {
 
 func recorded(t *testing.T, dsn string) store.Seq {
 	t.Helper()
-	db, err := store.Open(t.Context(), dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db := storetest.Open(t, dsn)
 	n, err := db.Watermark(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -73,11 +73,7 @@ type life struct {
 func newLife(t *testing.T) *life {
 	t.Helper()
 	dsn := storetest.DSN(t)
-	db, err := store.Open(t.Context(), dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
+	db := storetest.Open(t, dsn)
 	owner, err := pgx.Connect(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)

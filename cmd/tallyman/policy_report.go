@@ -8,7 +8,9 @@ import (
 	"io"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -34,6 +36,7 @@ role and day. The same steps give the same report, byte for byte.`
 
 // Run prints the report.
 func (c *policySimulateCmd) Run(ctx context.Context) error {
+	collectSeldom()
 	p, err := readPolicy(c.File)
 	if err != nil {
 		return err
@@ -48,7 +51,7 @@ func (c *policySimulateCmd) Run(ctx context.Context) error {
 	if c.To.Before(c.From) {
 		return errors.New("--to is before --from")
 	}
-	db, closeAll, err := c.openBeside(ctx, quiet())
+	db, closeAll, err := c.openToRead(ctx, quiet())
 	if err != nil {
 		return err
 	}
@@ -69,16 +72,28 @@ func (c *policySimulateCmd) Run(ctx context.Context) error {
 	return err
 }
 
+// simulatePolicy judges side by side, on all processors.
 func simulatePolicy(ctx context.Context, db *store.DB, p *guardrails.Policy, from, to time.Time) (*guardrails.Simulation, error) {
-	s := guardrails.NewSimulator(p)
 	progress := newProgress(os.Stderr, "steps")
-	err := db.PastSteps(ctx, from, to, func(step *guardrails.PastStep) error {
-		s.Add(step)
-		progress.add(1)
-		return nil
-	})
+	var counting sync.Mutex
+	simulators := make([]*guardrails.Simulator, runtime.GOMAXPROCS(0))
+	visits := make([]func(*guardrails.PastStep) error, len(simulators))
+	for i := range simulators {
+		simulators[i] = guardrails.NewSimulator(p)
+		visits[i] = func(step *guardrails.PastStep) error {
+			simulators[i].Add(step)
+			counting.Lock()
+			defer counting.Unlock()
+			progress.add(1)
+			return nil
+		}
+	}
+	err := db.PastSteps(ctx, from, to, visits...)
 	progress.done()
-	result := s.Result()
+	for _, other := range simulators[1:] {
+		simulators[0].Merge(other)
+	}
+	result := simulators[0].Result()
 	return &result, err
 }
 

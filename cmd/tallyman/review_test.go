@@ -14,11 +14,7 @@ import (
 func TestWhatIsKeptForReviewCanBeReviewed(t *testing.T) {
 	dsn := storetest.DSN(t)
 	t.Setenv("DATABASE_URL", dsn)
-	db, err := store.Open(t.Context(), dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
+	db := storetest.Open(t, dsn)
 
 	e := warehouse.Event{Source: "wms", ID: "e-1", Type: warehouse.Count, Site: "DC-1", SKU: "S", Location: "A-1", OccurredAt: time.Now().Truncate(time.Microsecond), Qty: warehouse.Some(1000)}
 	other := e

@@ -32,6 +32,9 @@ type server struct {
 	template string          // name of a migrated database
 	local    *pglocal.Server // nil with DATABASE_URL
 	dir      string
+
+	mu   sync.Mutex
+	conn *pgx.Conn
 }
 
 var (
@@ -40,10 +43,13 @@ var (
 	hasMain bool
 )
 
-// Main runs the tests and stops the server.
-func Main(m *testing.M) {
+// Main runs the tests, then what else is to be ended, and stops the server.
+func Main(m *testing.M, end ...func()) {
 	hasMain = true
 	code := m.Run()
+	for _, f := range end {
+		f()
+	}
 	if err := running.stop(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "storetest:", err)
 		code = max(code, 1)
@@ -54,7 +60,15 @@ func Main(m *testing.M) {
 // DB returns a database of the test's own, empty but for the schema.
 func DB(tb testing.TB) *store.DB {
 	tb.Helper()
-	db, err := store.Open(tb.Context(), DSN(tb))
+	return Open(tb, DSN(tb))
+}
+
+// Open opens the database at dsn until the test ends. It connects when something
+// is asked, not ahead: most tests need one connection, and each costs the server a
+// process.
+func Open(tb testing.TB, dsn string) *store.DB {
+	tb.Helper()
+	db, err := store.Open(tb.Context(), withSetting(dsn, "pool_min_conns", "0"))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -151,8 +165,11 @@ func (s *server) stop(ctx context.Context) error {
 	if s.template != "" && s.local == nil {
 		err = s.exec(ctx, `drop database if exists `+s.template)
 	}
+	if s.conn != nil {
+		err = errors.Join(err, s.conn.Close(ctx))
+	}
 	if s.local != nil {
-		err = s.local.Stop(ctx)
+		err = errors.Join(err, s.local.Stop(ctx))
 	}
 	if s.dir != "" {
 		err = errors.Join(err, pglocal.Remove(ctx, pglocal.Config{Dir: s.dir}))
@@ -160,13 +177,18 @@ func (s *server) stop(ctx context.Context) error {
 	return err
 }
 
+// exec runs a statement on a connection that all tests share.
 func (s *server) exec(ctx context.Context, sql string) error {
-	conn, err := pgx.Connect(ctx, s.dsn)
-	if err != nil {
-		return err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn == nil || s.conn.IsClosed() {
+		var err error
+		if s.conn, err = pgx.Connect(ctx, s.dsn); err != nil {
+			return err
+		}
 	}
-	_, err = conn.Exec(ctx, sql)
-	return errors.Join(err, conn.Close(ctx))
+	_, err := s.conn.Exec(ctx, sql)
+	return err
 }
 
 // withDatabase returns the DSN with another database.
@@ -176,4 +198,15 @@ func withDatabase(dsn, name string) string {
 		return u.String()
 	}
 	return dsn + " dbname=" + name
+}
+
+// withSetting returns the DSN with one more setting.
+func withSetting(dsn, name, value string) string {
+	if u, err := url.Parse(dsn); err == nil && u.Scheme != "" {
+		query := u.Query()
+		query.Set(name, value)
+		u.RawQuery = query.Encode()
+		return u.String()
+	}
+	return dsn + " " + name + "=" + value
 }
