@@ -8,6 +8,72 @@ import (
 	"tallyman/store/storetest"
 )
 
+// Rows that break one rule each, by table and rule: what a right row is changed by.
+var brokenRows = map[string]map[string]string{
+	"step": {
+		"step_id_check":            `{"id": "st_1"}`,
+		"step_state":               `{"state": "open"}`,
+		"step_version_check":       `{"version": 0}`,
+		"step_payload_hash_check":  `{"payload_hash": "\\x00"}`,
+		"step_evidence_hash_check": `{"evidence_hash": "\\x00"}`,
+		"step_plan_hash_check":     `{"plan_hash": "\\x00"}`,
+		"step_binding_check":       `{"binding": "\\x00"}`,
+		"step_lane_check":          `{"lane": ""}`,
+		"step_stake_minor_check":   `{"stake_minor": -1}`,
+		"step_check":               `{"stake_minor": 2, "value_minor": 1}`,
+		"step_currency_check":      `{"currency": "eur"}`,
+		"step_approved":            `{"approved_at": null}`,
+		"step_life":                `{"expires_at": "2000-01-01"}`,
+		"step_break_glass":         `{"break_glass": true}`,
+		"step_superseded":          `{"superseded_by": "st_1"}`,
+		"step_audited_check":       `{"audited": -1}`,
+		"step_escalation_check":    `{"escalation": -1}`,
+		"step_matched_check":       `{"matched": {}}`,
+		"step_requirement_check":   `{"requirement": {"slots": 1}}`,
+		"step_human":               `{"requirement": {"slots": []}}`,
+	},
+	"decision": {
+		"decision_verdict":        `{"verdict": "maybe"}`,
+		"decision_slot":           `{"slot": null}`,
+		"decision_as_role":        `{"as_role": "supervisor"}`,
+		"decision_strength_check": `{"strength": "weak"}`,
+		"decision_session_check":  `{"session": ""}`,
+		"decision_incident_check": `{"incident": ""}`,
+		"decision_incident":       `{"incident": "x"}`,
+		"decision_reason":         `{"verdict": "reject", "slot": null, "reason": ""}`,
+		"decision_people":         `{"on_behalf_of": 1, "person_id": 1}`,
+		"decision_pending":        `{}`,
+	},
+	"execution": {
+		"execution_idempotency_key_check": `{"idempotency_key": "tly_1"}`,
+		"execution_operation_check":       `{"operation": -1}`,
+		"execution_target_check":          `{"target": ""}`,
+		"execution_lane_check":            `{"lane": ""}`,
+		"execution_state":                 `{"state": "lost"}`,
+		"execution_attempt_check":         `{"attempt": -1}`,
+		"execution_claim_epoch_check":     `{"claim_epoch": -1}`,
+	},
+}
+
+// Audit entries that do.
+var brokenEntries = map[string]string{
+	"audit_entry_stream_check": `'', 1, sha256('x'), 'x'`,
+	"audit_entry_body_check":   `'x', 1, sha256('x'), ''`,
+	"audit_entry_chain":        `'x', 1, '\x00', 'x'`,
+}
+
+// Changes of right rows that do.
+var brokenChanges = map[string]string{
+	"step_approved":          `step set state = 'executing', approved_at = null, version = version + 1`,
+	"step_life":              `step set state = 'executing', approved_at = expires_at, version = version + 1`,
+	"step_escalation_check":  `step set state = 'executing', escalation = -1, version = version + 1`,
+	"step_matched_check":     `step set state = 'executing', matched = '{}', version = version + 1`,
+	"step_break_glass":       `step set state = 'executing', break_glass = true, version = version + 1`,
+	"step_superseded":        `step set state = 'executing', superseded_by = 'x', version = version + 1`,
+	"execution_state":        `execution set state = 'lost'`,
+	"execution_answer_check": `execution set answer = convert_to(repeat('x', 65537), 'UTF8')`,
+}
+
 // A row that breaks one rule is refused by its name, from whoever owns the tables too.
 func TestNoRowBreaksARule(t *testing.T) {
 	dsn := storetest.DSN(t)
@@ -17,51 +83,7 @@ func TestNoRowBreaksARule(t *testing.T) {
 	if _, err := db.Decide(t.Context(), step.ID, by, guardrails.Approve{Binding: step.Binding}); err != nil {
 		t.Fatal(err)
 	}
-	for table, broken := range map[string]map[string]string{
-		"step": {
-			"step_id_check":            `{"id": "st_1"}`,
-			"step_state":               `{"state": "open"}`,
-			"step_version_check":       `{"version": 0}`,
-			"step_payload_hash_check":  `{"payload_hash": "\\x00"}`,
-			"step_evidence_hash_check": `{"evidence_hash": "\\x00"}`,
-			"step_plan_hash_check":     `{"plan_hash": "\\x00"}`,
-			"step_binding_check":       `{"binding": "\\x00"}`,
-			"step_lane_check":          `{"lane": ""}`,
-			"step_stake_minor_check":   `{"stake_minor": -1}`,
-			"step_check":               `{"stake_minor": 2, "value_minor": 1}`,
-			"step_currency_check":      `{"currency": "eur"}`,
-			"step_approved":            `{"approved_at": null}`,
-			"step_life":                `{"expires_at": "2000-01-01"}`,
-			"step_break_glass":         `{"break_glass": true}`,
-			"step_superseded":          `{"superseded_by": "st_1"}`,
-			"step_audited_check":       `{"audited": -1}`,
-			"step_escalation_check":    `{"escalation": -1}`,
-			"step_matched_check":       `{"matched": {}}`,
-			"step_requirement_check":   `{"requirement": {"slots": 1}}`,
-			"step_human":               `{"requirement": {"slots": []}}`,
-		},
-		"decision": {
-			"decision_verdict":        `{"verdict": "maybe"}`,
-			"decision_slot":           `{"slot": null}`,
-			"decision_as_role":        `{"as_role": "supervisor"}`,
-			"decision_strength_check": `{"strength": "weak"}`,
-			"decision_session_check":  `{"session": ""}`,
-			"decision_incident_check": `{"incident": ""}`,
-			"decision_incident":       `{"incident": "x"}`,
-			"decision_reason":         `{"verdict": "reject", "slot": null, "reason": ""}`,
-			"decision_people":         `{"on_behalf_of": 1, "person_id": 1}`,
-			"decision_pending":        `{}`,
-		},
-		"execution": {
-			"execution_idempotency_key_check": `{"idempotency_key": "tly_1"}`,
-			"execution_operation_check":       `{"operation": -1}`,
-			"execution_target_check":          `{"target": ""}`,
-			"execution_lane_check":            `{"lane": ""}`,
-			"execution_state":                 `{"state": "lost"}`,
-			"execution_attempt_check":         `{"attempt": -1}`,
-			"execution_claim_epoch_check":     `{"claim_epoch": -1}`,
-		},
-	} {
+	for table, broken := range brokenRows {
 		for rule, row := range broken {
 			_, err := conn.Exec(t.Context(), `
 				insert into `+table+` overriding system value
@@ -73,25 +95,12 @@ func TestNoRowBreaksARule(t *testing.T) {
 			}
 		}
 	}
-	for rule, row := range map[string]string{
-		"audit_entry_stream_check": `'', 1, sha256('x'), 'x'`,
-		"audit_entry_body_check":   `'x', 1, sha256('x'), ''`,
-		"audit_entry_chain":        `'x', 1, '\x00', 'x'`,
-	} {
+	for rule, row := range brokenEntries {
 		if _, err := conn.Exec(t.Context(), `insert into audit_entry (stream, seq, prev, body, at) values (`+row+`, now())`); constraintOf(err) != rule {
 			t.Errorf("audit entry %s: %v, want %s", row, err, rule)
 		}
 	}
-	for rule, change := range map[string]string{
-		"step_approved":          `step set state = 'executing', approved_at = null, version = version + 1`,
-		"step_life":              `step set state = 'executing', approved_at = expires_at, version = version + 1`,
-		"step_escalation_check":  `step set state = 'executing', escalation = -1, version = version + 1`,
-		"step_matched_check":     `step set state = 'executing', matched = '{}', version = version + 1`,
-		"step_break_glass":       `step set state = 'executing', break_glass = true, version = version + 1`,
-		"step_superseded":        `step set state = 'executing', superseded_by = 'x', version = version + 1`,
-		"execution_state":        `execution set state = 'lost'`,
-		"execution_answer_check": `execution set answer = convert_to(repeat('x', 65537), 'UTF8')`,
-	} {
+	for rule, change := range brokenChanges {
 		if _, err := conn.Exec(t.Context(), `update `+change); constraintOf(err) != rule {
 			t.Errorf("update %s: %v, want %s", change, err, rule)
 		}

@@ -49,27 +49,22 @@ type tab struct {
 }
 
 // browser is the one of this process, started by the first test that needs it.
-var browser struct {
-	start sync.Once
-	ctx   context.Context //nolint:containedctx // it is the browser
-	err   error
-}
-
-func startBrowser() {
+var browser = sync.OnceValues(func() (context.Context, error) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.DisableGPU, chromedp.WSURLReadTimeout(2*time.Minute))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium has none for root
 	}
 	allocator, _ := chromedp.NewExecAllocator(context.Background(), options...)
-	browser.ctx, _ = chromedp.NewContext(allocator)
-	browser.err = chromedp.Do(browser.ctx)
-}
-
-func stopBrowser() {
-	if browser.ctx != nil && browser.err == nil {
-		_ = chromedp.Cancel(browser.ctx) // it is gone either way
+	ctx, _ := chromedp.NewContext(allocator)
+	if err := chromedp.Do(ctx); err != nil {
+		return nil, err
 	}
-}
+	stopBrowser = func() { _ = chromedp.Cancel(ctx) } // it is gone either way
+	return ctx, nil
+})
+
+// stopBrowser ends the browser, if there is one.
+var stopBrowser = func() {}
 
 // chromium is a window of the test's own, with its own cookies and cache.
 func chromium(t *testing.T) context.Context {
@@ -77,14 +72,14 @@ func chromium(t *testing.T) context.Context {
 	if testing.Short() {
 		t.Skip("needs a browser, which -short leaves out")
 	}
-	browser.start.Do(startBrowser)
-	if err := browser.err; err != nil {
+	of, err := browser()
+	if err != nil {
 		if strings.Contains(err.Error(), "executable file not found") {
 			t.Skip("no Chromium or Chrome found: sh scripts/setup.sh test installs one")
 		}
 		t.Fatalf("start the browser: %v", err)
 	}
-	ctx, stop := chromedp.NewContext(browser.ctx, chromedp.WithNewBrowserContext())
+	ctx, stop := chromedp.NewContext(of, chromedp.WithNewBrowserContext())
 	t.Cleanup(stop)
 	if err := chromedp.Do(ctx); err != nil { // from now on its tabs are of this window
 		t.Fatalf("open a window: %v", err)

@@ -27,7 +27,7 @@ import (
 // go test ./web -run TestLook -look 127.0.0.1:8099
 var look = flag.String("look", "", "address to serve sample pages at, for a browser")
 
-func TestMain(m *testing.M) { storetest.Main(m, stopBrowser) }
+func TestMain(m *testing.M) { storetest.Main(m, func() { stopBrowser() }) }
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
