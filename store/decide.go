@@ -208,7 +208,7 @@ const spentQuery = `
 	from decision d
 	join step s on s.id = d.step_id and s.binding = d.binding
 	where coalesce(d.on_behalf_of, d.person_id) = $1 and d.verdict = 'approve'
-		and d.decided_at > clock_timestamp() - interval '24 hours'`
+		and d.decided_at > statement_timestamp() - interval '24 hours'`
 
 // spentForQuery is [spentQuery] for one more step. Approvals that were voided since
 // count as well as long as nobody is beyond a daily limit by that.
@@ -217,7 +217,7 @@ const spentForQuery = `
 		select coalesce(sum(value_minor), 0) as minor
 		from decision
 		where coalesce(on_behalf_of, person_id) = $1 and verdict = 'approve'
-			and decided_at > clock_timestamp() - interval '24 hours')
+			and decided_at > statement_timestamp() - interval '24 hours')
 	select case
 		when exists (
 			select from role_grant g

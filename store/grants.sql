@@ -2,6 +2,13 @@
 -- Applied after every migration; it takes everything back first.
 
 revoke all on all tables in schema public from tallyman_app;
+
+-- Triggers look tables up by name, and a temporary one would come first.
+do $$
+begin
+    execute format('revoke temporary on database %I from public, tallyman_app', current_database());
+end
+$$;
 revoke all on all sequences in schema public from tallyman_app;
 grant usage on schema public to tallyman_app;
 grant usage on all sequences in schema public to tallyman_app;

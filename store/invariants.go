@@ -9,7 +9,7 @@ import (
 
 // Violation is a row that breaks an invariant.
 type Violation struct {
-	Invariant string // "I1" to "I21", of tickets "T1" to "T4"
+	Invariant string // "I1" to "I22", of tickets "T1" to "T4"
 	Means     string // what must hold
 	Row       string // that does not
 }
@@ -191,6 +191,16 @@ var invariants = []struct{ name, means, query string }{
 		where d.as_role is not null and not exists (
 			select from stand_ins(s.requirement) x
 			where x.slot = d.slot and x.role = d.as_role and s.waits_since + x.after <= d.decided_at)`},
+	{"I22", "what was decided and carried out belongs to a step, and a decision has the value of its step", `
+		select d.id::text
+		from decision d
+		left join step s on s.id = d.step_id
+		where s.id is null or s.value_minor <> d.value_minor
+		union all
+		select e.id::text
+		from execution e
+		left join step s on s.id = e.step_id
+		where s.id is null`},
 	{"T1", "a ticket is never less urgent, nor open to more, than its words allow, and no label is missing", `
 		select t.id
 		from ticket t

@@ -62,14 +62,16 @@ func IsAppRole(dsn string) (bool, error) {
 	return config.ConnConfig.User == AppRole, nil
 }
 
-// checkRole refuses to work as a role that could change the audit log.
+// checkRole refuses to work as a role that could change the audit log or what
+// triggers look at.
 func (db *DB) checkRole(ctx context.Context) error {
 	var role string
 	var tampers bool
 	err := db.pool.QueryRow(ctx, `
 		select current_user,
 			has_table_privilege('audit_entry', 'update, delete, truncate, trigger')
-			or has_table_privilege('decision', 'update, delete, truncate, trigger')`).Scan(&role, &tampers)
+			or has_table_privilege('decision', 'update, delete, truncate, trigger')
+			or has_table_privilege('step', 'truncate, trigger') or has_table_privilege('execution', 'truncate, trigger')`).Scan(&role, &tampers)
 	if err != nil {
 		return fmt.Errorf("rights in the database: %w", err)
 	}
@@ -81,13 +83,15 @@ func (db *DB) checkRole(ctx context.Context) error {
 
 // Confined reports whether the account that the program logged in with is without
 // a way back to the rights that it gave up: it owns nothing, is no superuser and
-// no member of a role that is more than [AppRole].
+// no member of a role that is more than [AppRole], and may make no temporary
+// table, which triggers would read instead of the real one.
 func (db *DB) Confined(ctx context.Context) (bool, error) {
 	var confined bool
 	err := db.pool.QueryRow(ctx, `
 		select not exists (
 			select from pg_roles r
 			where pg_has_role(session_user, r.oid, 'member')
-				and (r.rolsuper or r.oid in (select relowner from pg_class where relnamespace = 'public'::regnamespace)))`).Scan(&confined)
+				and (r.rolsuper or r.oid in (select relowner from pg_class where relnamespace = 'public'::regnamespace)))
+			and not has_database_privilege(current_database(), 'temporary')`).Scan(&confined)
 	return confined, err
 }

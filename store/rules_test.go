@@ -1,7 +1,11 @@
 package store_test
 
 import (
+	"errors"
+	"slices"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"tallyman/guardrails"
 	"tallyman/store"
@@ -119,5 +123,36 @@ func TestAStepWithADecisionStays(t *testing.T) {
 	exec(t, conn, `alter table step enable trigger user`)
 	if _, err := conn.Exec(t.Context(), `delete from step`); constraintOf(err) != "step_stays" {
 		t.Errorf("deleted: %v", err)
+	}
+}
+
+// Nothing is decided about, or carried out for, a step that does not exist.
+func TestThereIsNoDecisionOrExecutionWithoutItsStep(t *testing.T) {
+	dsn := storetest.DSN(t)
+	db, conn := open(t, dsn), connect(t, dsn)
+	step := propose(t, db)
+	by := store.By{Person: supervisor(t, conn), Session: "s"}
+	if _, err := db.Decide(t.Context(), step.ID, by, guardrails.Approve{Binding: step.Binding}); err != nil {
+		t.Fatal(err)
+	}
+	for table, row := range map[string]string{
+		"decision":  `{"step_id": "st_00000000000000000000000000", "id": 99}`,
+		"execution": `{"step_id": "st_00000000000000000000000000", "id": 99, "idempotency_key": "tly_aaaaaaaaaaaaaaaaaaaaaaaaaa"}`,
+	} {
+		_, err := conn.Exec(t.Context(), `
+			insert into `+table+` overriding system value
+			select (jsonb_populate_record(x, $1)).*
+			from `+table+` x
+			limit 1`, row)
+		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != "P0002" {
+			t.Errorf("%s: %v, want that its step is not there", table, err)
+		}
+	}
+	exec(t, conn, `alter table step disable trigger user`)
+	exec(t, conn, `update step set value_minor = value_minor + 1`)
+	exec(t, conn, `alter table step enable trigger user`)
+	broken, err := db.Invariants(t.Context())
+	if err != nil || !slices.ContainsFunc(broken, func(v store.Violation) bool { return v.Invariant == "I22" }) {
+		t.Errorf("a decision of another value than its step: %+v, %v", broken, err)
 	}
 }

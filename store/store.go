@@ -129,7 +129,7 @@ func (db *DB) inTwo(ctx context.Context, read func(*pgx.Batch), write func(*pgx.
 	}
 	defer conn.Release() // which closes it when its transaction is still open
 	q := &pgx.Batch{}
-	q.Queue(`begin`)
+	q.Queue(`begin isolation level read committed`) // each statement has to see what was committed before its locks
 	read(q)
 	if err = conn.SendBatch(ctx, q).Close(); err == nil {
 		q = &pgx.Batch{}

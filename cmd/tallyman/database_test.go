@@ -29,6 +29,7 @@ var waysBack = []string{
 	`alter function refuse_change() owner to tallyman_app`,
 	`create or replace function refuse_change() returns trigger language plpgsql as $$ begin return new; end $$`,
 	`create extension dblink`,
+	`create temporary table step ()`,
 	`copy audit_entry to program 'psql -U tallyman'`,
 	`create function f() returns void language c as 'libc', 'system'`,
 }
