@@ -139,17 +139,17 @@ func TestRowsThatNoTableMayHoldAreFound(t *testing.T) {
 		"a place of another entry":  {1, "place is stored twice", []string{noKey, `insert into audit_leaf select 1, stream, seq from audit_leaf where n = 2`}},
 		"a place below 0":           {-1, "the others were put there", []string{noKey, `insert into audit_leaf select -1, stream, seq from audit_leaf where n = 2`}},
 		"a place without number":    {-1, "the others were put there", []string{noKey, `alter table audit_leaf alter n drop not null`, `insert into audit_leaf select null, stream, seq from audit_leaf where n = 2`}},
-		"a number taken out":        {-1, "no audit_leaf.n", []string{noKey, `alter table audit_leaf alter n drop not null`, `update audit_leaf set n = null where n = 1`}},
+		"a number taken out":        {1, "was removed", []string{noKey, `alter table audit_leaf alter n drop not null`, `update audit_leaf set n = null where n = 1`}},
 		"a hash twice":              {2, "above it is stored twice", []string{noNodes, `insert into audit_node select * from audit_node where n = 5`}},
 		"the last hash twice":       {0, "above it is stored twice", []string{noNodes, `insert into audit_node select * from audit_node where n = 6`}},
 		"a hash below 0":            {-1, "the others were put there", []string{noNodes, `insert into audit_node select -1, hash from audit_node where n = 5`}},
 		"a hash beyond the end":     {4, "removed from its end", []string{`insert into audit_node select 7, hash from audit_node where n = 5`}},
-		"a hash without number":     {-1, "no audit_node.n", []string{noNodes, `alter table audit_node alter n drop not null`, `update audit_node set n = null where n = 1`}},
+		"a hash without number":     {1, "was removed", []string{noNodes, `alter table audit_node alter n drop not null`, `update audit_node set n = null where n = 1`}},
 		"a hash taken out":          {2, "was removed", []string{`alter table audit_node alter hash drop not null`, `update audit_node set hash = null where n = 5`}},
 		"a place of no entry":       {2, "no audit_leaf.seq", []string{noKey, `alter table audit_leaf alter seq drop not null`, `update audit_leaf set seq = null where n = 2`}},
 		"an entry without number":   {-1, "no audit_entry.seq", []string{`alter table audit_entry drop constraint audit_entry_pkey cascade, alter seq drop not null`, `update audit_entry set seq = null where seq = 2`}},
 		"an entry without a stream": {0, "is gone", []string{`alter table audit_entry drop constraint audit_entry_pkey cascade, alter stream drop not null`, `update audit_entry set stream = null where (stream, seq) = (select stream, seq from audit_leaf where n = 0)`}},
-		"an entry without a body":   {2, "audit entry", []string{`alter table audit_entry alter body drop not null, alter leaf drop not null`, `update audit_entry set body = null where (stream, seq) = (select stream, seq from audit_leaf where n = 2)`}},
+		"an entry without a body":   {2, "does not have the hash", []string{`alter table audit_entry alter body drop not null, alter leaf drop not null`, `update audit_entry set body = null where (stream, seq) = (select stream, seq from audit_leaf where n = 2)`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"os"
 	"strings"
