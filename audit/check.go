@@ -153,9 +153,6 @@ func Read(body []byte) Record {
 	return Record{body, Leaf(body), h.stream, h.seq, h.prev, err}
 }
 
-// Body returns the bytes that the record was made of.
-func (r *Record) Body() []byte { return r.body }
-
 // Is reports whether the record says that it is this entry of this stream.
 func (r *Record) Is(stream []byte, seq int) bool {
 	return r.seq == seq && bytes.Equal(r.stream, stream)

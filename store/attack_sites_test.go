@@ -31,7 +31,7 @@ type sites struct {
 func newSites(t *testing.T) *sites {
 	t.Helper()
 	dsn := storetest.DSN(t)
-	s := &sites{T: t, db: open(t, dsn+poolOfOne(dsn)), conn: connect(t, dsn)}
+	s := &sites{T: t, db: open(t, with(dsn, "pool_max_conns", "1")), conn: connect(t, dsn)}
 	for _, site := range []warehouse.Site{"DC-1", "DC-2"} {
 		person := holder(t, s.conn, strings.ToLower(string(site))+"@example.com", "supervisor")
 		exec(t, s.conn, `update role_grant set site = $2 where person_id = $1`, person, site)
@@ -58,15 +58,15 @@ func newSites(t *testing.T) *sites {
 	return s
 }
 
-// poolOfOne makes every transaction use the same connection.
-func poolOfOne(dsn string) string {
+// with adds a setting to the address of a database.
+func with(dsn, setting, value string) string {
 	switch {
 	case !strings.HasPrefix(dsn, "postgres"):
-		return " pool_max_conns=1"
+		return dsn + " " + setting + "=" + value
 	case strings.Contains(dsn, "?"):
-		return "&pool_max_conns=1"
+		return dsn + "&" + setting + "=" + value
 	}
-	return "?pool_max_conns=1"
+	return dsn + "?" + setting + "=" + value
 }
 
 // rows counts what a statement that forgot every predicate finds.

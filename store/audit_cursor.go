@@ -6,10 +6,30 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"tallyman/audit"
 )
 
-// binaryRow has values sent as PostgreSQL has them.
-var binaryRow = pgx.QueryResultFormats{pgx.BinaryFormatCode}
+// queryBinary asks for values as PostgreSQL has them, whatever mode the database URL
+// names: two of them send text. It leaves no prepared statement behind.
+func queryBinary(ctx context.Context, tx pgx.Tx, sql string) pgx.Rows {
+	rows, _ := tx.Query(ctx, sql, pgx.QueryExecModeDescribeExec, pgx.QueryResultFormats{pgx.BinaryFormatCode})
+	return rows
+}
+
+// number decodes an integer or bigint of a column. Only where the column's not null
+// was dropped is there none, which is a fault of the log at an index.
+func number(raw []byte, column string, index int64) (int64, error) {
+	switch {
+	case raw == nil:
+		return 0, &audit.Fault{Index: index, What: "a row has no " + column + ": it was taken out"}
+	case len(raw) == 8:
+		return int64(binary.BigEndian.Uint64(raw)), nil
+	case len(raw) == 4:
+		return int64(int32(binary.BigEndian.Uint32(raw))), nil
+	}
+	return 0, fmt.Errorf("%s: PostgreSQL sent %d bytes, and an integer has 4 or 8: compare the table with the schema of this program", column, len(raw))
+}
 
 // numbered reads a table by its number n, from 0 on: in the order in which it is on
 // disk as long as that is the order of the numbers, in which rows are added, and from
@@ -21,22 +41,13 @@ type numbered struct {
 }
 
 // fetch calls row for so many numbers, or as many as there are without a gap.
-func (c *numbered) fetch(ctx context.Context, tx pgx.Tx, count int64, row func(raw [][]byte)) error {
+func (c *numbered) fetch(ctx context.Context, tx pgx.Tx, count int64, row func(raw [][]byte) error) error {
 	for end := c.next + count; c.next < end; {
 		if err := c.declare(ctx, tx); err != nil {
 			return err
 		}
-		rows, _ := tx.Query(ctx, fmt.Sprintf(`fetch %d from %s_by_number`, end-c.next, c.table), binaryRow)
-		ordered := true
-		for ordered && rows.Next() {
-			raw := rows.RawValues()
-			if ordered = int64(binary.BigEndian.Uint64(raw[0])) == c.next; ordered {
-				row(raw)
-				c.next++
-			}
-		}
-		rows.Close()
-		if err := rows.Err(); err != nil {
+		ordered, err := c.take(queryBinary(ctx, tx, fmt.Sprintf(`fetch %d from %s_by_number`, end-c.next, c.table)), row)
+		if err != nil {
 			return err
 		}
 		if ordered || c.sorted {
@@ -48,6 +59,24 @@ func (c *numbered) fetch(ctx context.Context, tx pgx.Tx, count int64, row func(r
 		c.open, c.sorted = false, true
 	}
 	return nil
+}
+
+// take calls row for rows as long as their numbers follow on each other, and reports
+// whether all do.
+func (c *numbered) take(rows pgx.Rows, row func(raw [][]byte) error) (ordered bool, err error) {
+	defer rows.Close()
+	for rows.Next() {
+		raw := rows.RawValues()
+		n, err := number(raw[0], c.table+".n", -1)
+		if err != nil || n != c.next {
+			return false, err
+		}
+		if err := row(raw); err != nil {
+			return false, err
+		}
+		c.next++
+	}
+	return true, rows.Err()
 }
 
 func (c *numbered) declare(ctx context.Context, tx pgx.Tx) error {

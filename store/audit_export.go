@@ -60,12 +60,7 @@ func (db *DB) ExportAudit(ctx context.Context, w io.Writer, p AuditPart) (int64,
 		if err := e.checkpoints(ctx, notes); err != nil {
 			return err
 		}
-		if p.whole() {
-			err = e.whole(ctx, db)
-		} else {
-			err = e.entries(ctx)
-		}
-		if err != nil {
+		if err := e.entries(ctx, db); err != nil {
 			return err
 		}
 		return e.out.Close()
@@ -160,6 +155,13 @@ func (e *exporter) checkpoints(ctx context.Context, notes [][]byte) error {
 	return nil
 }
 
+func (e *exporter) entries(ctx context.Context, db *DB) error {
+	if e.part.whole() {
+		return e.whole(ctx, db)
+	}
+	return e.some(ctx)
+}
+
 // whole writes every entry.
 func (e *exporter) whole(ctx context.Context, db *DB) error {
 	_, err := newPlacedEntries(e.tx, e.size, false).each(ctx, db, func(k *placeChunk) error {
@@ -179,7 +181,8 @@ func (e *exporter) whole(ctx context.Context, db *DB) error {
 // exportChunk is how many entries of a part are read at once.
 const exportChunk = 1000
 
-func (e *exporter) entries(ctx context.Context) error {
+// some writes those that were selected, each with its proof.
+func (e *exporter) some(ctx context.Context) error {
 	for next := int64(0); ; {
 		rows, _ := e.tx.Query(ctx, `
 			select l.n, e.body

@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -85,12 +84,14 @@ func (p *placedEntries) each(ctx context.Context, db *DB, visit func(*placeChunk
 	chunks, used := make(chan *placeChunk, 1), make(chan *placeChunk, 2)
 	group, reading := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return db.readAudit(reading, func(tx pgx.Tx) error {
+		defer close(p.scan.chunks)
+		p.scan.failed = db.readAudit(reading, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(reading, `set transaction snapshot '`+snapshot+`'`); err != nil {
 				return err
 			}
-			return p.scan.run(reading, tx)
+			return p.scan.readAll(reading, tx)
 		})
+		return p.scan.failed
 	})
 	group.Go(func() error {
 		defer close(chunks)
@@ -150,21 +151,24 @@ func (p *placedEntries) read(ctx context.Context, k *placeChunk) error {
 	p.using.Lock()
 	defer p.using.Unlock()
 	k.text, k.places, k.nodes, k.gone = k.text[:0], k.places[:0], k.nodes[:0], nil
-	err := p.places.fetch(ctx, p.tx, k.end-k.first, func(raw [][]byte) {
+	err := p.places.fetch(ctx, p.tx, k.end-k.first, func(raw [][]byte) error {
+		seq, err := number(raw[2], "audit_leaf.seq", k.first+int64(len(k.places)))
 		start := len(k.text)
 		k.text = append(k.text, raw[1]...)
-		k.places = append(k.places, place{start: start, end: len(k.text), seq: int(int32(binary.BigEndian.Uint32(raw[2])))})
+		k.places = append(k.places, place{start: start, end: len(k.text), seq: int(seq)})
+		return err
 	})
 	if err != nil || !p.hashes {
 		return err
 	}
 	first, last := tlog.StoredHashCount(k.first), tlog.StoredHashCount(k.end)
-	err = p.nodes.fetch(ctx, p.tx, last-first, func(raw [][]byte) {
+	err = p.nodes.fetch(ctx, p.tx, last-first, func(raw [][]byte) error {
 		if len(raw[1]) == tlog.HashSize && k.gone == nil {
 			k.nodes = append(k.nodes, audit.Hash(raw[1]))
 		} else if k.gone == nil {
 			k.gone = errHashGone(first + int64(len(k.nodes)))
 		}
+		return nil
 	})
 	if n := int64(len(k.nodes)); n < last-first && k.gone == nil {
 		k.gone = errHashGone(first + n)

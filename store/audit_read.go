@@ -6,7 +6,6 @@ import (
 	"math/bits"
 
 	"github.com/jackc/pgx/v5"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"tallyman/audit"
 )
@@ -86,8 +85,8 @@ func (db *DB) VerifyAudit(ctx context.Context, keys []string, anchors [][]byte, 
 
 // checkTree checks what has a place, and returns how many entries there are.
 func (db *DB) checkTree(ctx context.Context, tx pgx.Tx, c *audit.Checker, progress func(done, of int64)) (entries int64, err error) {
-	var size int64
-	if err := tx.QueryRow(ctx, `select coalesce(max(n) + 1, 0) from audit_leaf`).Scan(&size); err != nil {
+	size, err := countPlaces(ctx, tx)
+	if err != nil {
 		return 0, err
 	}
 	entries, err = newPlacedEntries(tx, size, true).each(ctx, db, func(k *placeChunk) error {
@@ -98,12 +97,7 @@ func (db *DB) checkTree(ctx context.Context, tx pgx.Tx, c *audit.Checker, progre
 	if err != nil {
 		return 0, err
 	}
-	var beyond bool
-	err = tx.QueryRow(ctx, `select exists (select from audit_node where n >= $1)`, tlog.StoredHashCount(size)).Scan(&beyond)
-	if err == nil && beyond {
-		err = &audit.Fault{Index: size, What: "the tree has hashes from here on and the log no entries: they were removed from its end"}
-	}
-	return entries, err
+	return entries, countHashes(ctx, tx, size)
 }
 
 func (k *placeChunk) check(c *audit.Checker) error {
@@ -134,11 +128,6 @@ func sameEntry(r *audit.Record, index int64, stream []byte, seq int) error {
 		return nil
 	}
 	return &audit.Fault{Index: index, What: fmt.Sprintf("it is filed as entry %d of %s, which its body is not", seq, stream)}
-}
-
-func errHashGone(n int64) error {
-	level, place := tlog.SplitStoredHashIndex(n)
-	return &audit.Fault{Index: place << level, What: "a hash of the tree above it is gone: it was removed"}
 }
 
 const (

@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"hash/maphash"
 	"slices"
 
@@ -13,7 +12,8 @@ import (
 )
 
 const (
-	// scanRows and scanBytes bound a chunk of the scan, which has at least one entry.
+	// scanRows and scanBytes bound a chunk of the scan: it ends with the entry that
+	// reaches one of them, however large that is.
 	scanRows  = 512
 	scanBytes = 256 << 10
 
@@ -26,7 +26,7 @@ const (
 // entryScan reads all entries in the order in which they are on disk, which is
 // nearly that of their places: they are only ever added. That costs a fraction of
 // finding each through its index. It keeps a bounded number of those whose place
-// has not come.
+// has not come; their bytes are bounded only as far as bodies are small.
 type entryScan struct {
 	chunks chan *entryChunk
 	failed error // why the chunks ended, before they are closed
@@ -69,20 +69,18 @@ func newEntryScan() *entryScan {
 	}
 }
 
-// run reads until the last entry.
-func (s *entryScan) run(ctx context.Context, tx pgx.Tx) error {
-	defer close(s.chunks)
-	s.failed = s.readAll(ctx, tx)
-	return s.failed
-}
-
+// readAll reads until the last entry. Whoever calls it closes chunks.
 func (s *entryScan) readAll(ctx context.Context, tx pgx.Tx) error {
-	rows, _ := tx.Query(ctx, `select stream, body, seq from audit_entry`, binaryRow)
+	rows := queryBinary(ctx, tx, `select stream, body, seq from audit_entry`)
 	defer rows.Close()
 	chunk := s.empty()
 	for rows.Next() {
 		raw := rows.RawValues()
-		chunk.add(raw[0], raw[1], int(int32(binary.BigEndian.Uint32(raw[2]))))
+		seq, err := number(raw[2], "audit_entry.seq", -1)
+		if err != nil {
+			return err
+		}
+		chunk.add(raw[0], raw[1], int(seq))
 		if len(chunk.rows) < scanRows && len(chunk.text) < scanBytes {
 			continue
 		}
@@ -201,6 +199,9 @@ func (s *entryScan) next() (bool, error) {
 // release lets go of the entries that were taken.
 func (s *entryScan) release() {
 	for _, k := range s.spent {
+		if cap(k.text) > 2*scanBytes {
+			continue // it had a large entry, and few have
+		}
 		select {
 		case s.unused <- k:
 		default:

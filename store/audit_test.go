@@ -314,68 +314,6 @@ func TestAttack45AnUnsequencedEntryIsDeleted(t *testing.T) {
 	}
 }
 
-func TestTheLogIsVerifiedWithFewConnections(t *testing.T) {
-	dsn := storetest.DSN(t)
-	db, conn, key := open(t, dsn), connect(t, dsn), auditKey(t)
-	proposeTicket(t, db, "T-1")
-	sign(t, db, conn, key)
-	for most, works := range map[int]bool{1: false, 2: true, 3: true} {
-		few := open(t, dsn+strings.Replace(poolOfOne(dsn), "pool_max_conns=1", fmt.Sprint("pool_max_conns=", most), 1))
-		report, err := verify(t, few, key)
-		if works != (err == nil && report.Entries == 1) {
-			t.Errorf("with %d connections: %+v, %v", most, report, err)
-		}
-	}
-}
-
-// How rows are on disk is no part of the log: a restored or rewritten table is as good.
-func TestTheLogIsVerifiedInAnyOrderOnDisk(t *testing.T) {
-	dsn := storetest.DSN(t)
-	db, conn, key := open(t, dsn), connect(t, dsn), auditKey(t)
-	record(t, db, conn, "a", 6)
-	note := sign(t, db, conn, key)
-	for _, order := range []string{"body", "stream, seq desc", "at desc"} {
-		asSuperuser(t, conn,
-			`create temporary table e as select stream, seq, prev, body, at from audit_entry`,
-			`create temporary table l as select * from audit_leaf`,
-			`create temporary table h as select * from audit_node`,
-			`delete from audit_leaf`, `delete from audit_entry`, `delete from audit_node`,
-			`insert into audit_entry (stream, seq, prev, body, at) select * from e order by `+order,
-			`insert into audit_leaf select * from l order by n <> 5, n % 4, n`,
-			`insert into audit_node select * from h order by n % 7, n`,
-			`drop table e`, `drop table l`, `drop table h`)
-		if report, err := verify(t, db, key, note); err != nil || report.Entries != 12 {
-			t.Errorf("entries by %s: %+v, %v", order, report, err)
-		}
-		for _, ahead := range []int64{-100, 0, 1, 100} {
-			if n, err := db.VerifyScan(t.Context(), ahead, key.Public(), [][]byte{note}); err != nil || n != 12 {
-				t.Errorf("entries by %s, read %d ahead: %d, %v", order, ahead, n, err)
-			}
-		}
-	}
-	asSuperuser(t, conn, `delete from audit_leaf where n = 7`)
-	var f *audit.Fault
-	if _, err := verify(t, db, key, note); !errors.As(err, &f) || f.Index != 7 {
-		t.Errorf("a place that is gone: %v", err)
-	}
-	if _, err := db.ExportAudit(t.Context(), &bytes.Buffer{}, store.AuditPart{}); !errors.As(err, &f) || f.Index != 7 {
-		t.Errorf("export without a place: %v", err)
-	}
-}
-
-func TestAnEntryThatIsStoredTwiceIsFound(t *testing.T) {
-	dsn := storetest.DSN(t)
-	db, conn, key := open(t, dsn), connect(t, dsn), auditKey(t)
-	record(t, db, conn, "a", 2)
-	note := sign(t, db, conn, key)
-	asSuperuser(t, conn, `alter table audit_entry drop constraint audit_entry_pkey cascade`,
-		`insert into audit_entry (stream, seq, prev, body, at) select stream, seq, prev, body, at from audit_entry limit 1`)
-	var f *audit.Fault
-	if _, err := verify(t, db, key, note); !errors.As(err, &f) || !strings.Contains(f.What, "twice") {
-		t.Errorf("%v", err)
-	}
-}
-
 // Attack 46: many sequencers at once, killed in the middle.
 func TestAttack46SequencersRaceAndAreKilled(t *testing.T) {
 	dsn := storetest.DSN(t)

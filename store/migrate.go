@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
@@ -136,7 +138,11 @@ func pendingMigrations(ctx context.Context, pool *pgxpool.Pool, files []migratio
 	return files[done:], nil
 }
 
-// Ready reports whether the database answers and has this program's schema.
+// ErrNotMigrated says that the database lacks what a migration makes.
+var ErrNotMigrated = errors.New("run tallyman migrate")
+
+// Ready reports whether the database answers and has this program's schema:
+// [ErrNotMigrated] where a migration is still to be applied.
 func (db *DB) Ready(ctx context.Context) error {
 	files, err := readMigrations(migrationFiles)
 	if err != nil {
@@ -144,6 +150,9 @@ func (db *DB) Ready(ctx context.Context) error {
 	}
 	var there bool
 	if err := db.pool.QueryRow(ctx, `select to_regclass('schema_migration') is not null`).Scan(&there); err != nil {
+		if lacksRole(err) {
+			return fmt.Errorf("ask PostgreSQL: %w: %w", err, ErrNotMigrated)
+		}
 		return fmt.Errorf("ask PostgreSQL: %w", err)
 	}
 	pending := files
@@ -153,9 +162,17 @@ func (db *DB) Ready(ctx context.Context) error {
 		}
 	}
 	if len(pending) > 0 {
-		return fmt.Errorf("the database lacks migration %s: run tallyman migrate", pending[0].name)
+		return fmt.Errorf("the database lacks migration %s: %w", pending[0].name, ErrNotMigrated)
 	}
 	return nil
+}
+
+// lacksRole reports whether a connection was refused because there is no [AppRole],
+// which migrations make: as who connects, or as what the connection changes to.
+func lacksRole(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && strings.Contains(pg.Message, AppRole) &&
+		(pg.Code == "28000" || pg.Code == "22023") // invalid_authorization_specification, invalid_parameter_value
 }
 
 // readMigrations returns the files in order; their numbers grow.

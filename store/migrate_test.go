@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"os"
 	"strings"
@@ -39,7 +40,7 @@ func TestMigrateIsIdempotentAndSerial(t *testing.T) {
 	conn := connect(t, dsn)
 	exec(t, conn, `drop schema public cascade`)
 	exec(t, conn, `create schema public`)
-	if _, err := store.Open(t.Context(), dsn); err == nil || !strings.Contains(err.Error(), "run tallyman migrate") {
+	if _, err := store.Open(t.Context(), dsn); !errors.Is(err, store.ErrNotMigrated) || !strings.Contains(err.Error(), "run tallyman migrate") {
 		t.Errorf("an empty database opens: %v", err)
 	}
 	group, ctx := errgroup.WithContext(t.Context())

@@ -230,17 +230,21 @@ func validate(ctx context.Context, t *table, folds []fold, s setting, outcome sc
 	cv.loss = curve[cv.trees-1]
 	for i, m := range fitted {
 		m.Trees = m.Trees[:cv.trees]
-		for r := range later[i].X.Rows {
-			cv.margins = append(cv.margins, m.Margin(later[i].X.Row(r)))
-		}
-		cv.y = append(cv.y, later[i].Y...)
-		slice := t.examples[folds[i].trainEnd:folds[i].testEnd]
-		cv.rows = append(cv.rows, slice...)
-		for _, e := range slice {
-			cv.units = append(cv.units, unit{e.Position.Site, e.At.Unix() / (7 * 24 * 3600)})
-		}
+		cv.add(m, &later[i], t.examples[folds[i].trainEnd:folds[i].testEnd])
 	}
 	return cv, nil
+}
+
+// add judges a later slice by the model that was fitted before it.
+func (cv *crossValidation) add(m *models.Model, later *models.Dataset, slice []*features.Example) {
+	for r := range later.X.Rows {
+		cv.margins = append(cv.margins, m.Margin(later.X.Row(r)))
+	}
+	cv.y = append(cv.y, later.Y...)
+	cv.rows = append(cv.rows, slice...)
+	for _, e := range slice {
+		cv.units = append(cv.units, unit{e.Position.Site, e.At.Unix() / (7 * 24 * 3600)})
+	}
 }
 
 // refit fits the setting to the whole table, several times with different

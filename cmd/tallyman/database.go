@@ -61,8 +61,13 @@ func (d *database) connect(ctx context.Context, log *slog.Logger, start starter,
 		program = pglocal.As(owner, store.AppRole)
 	}
 	if reads {
-		if db, err = store.Open(ctx, program); err == nil {
+		db, err = store.Open(ctx, program)
+		switch {
+		case err == nil:
 			return db, func() { db.Close(); stop() }, nil
+		case !errors.Is(err, store.ErrNotMigrated):
+			stop()
+			return nil, nil, err
 		}
 	}
 	if err := migrate(ctx, owner); err != nil {
@@ -139,8 +144,13 @@ func startAgain(ctx context.Context, cfg pglocal.Config, log *slog.Logger) *pglo
 	}
 }
 
-// collectSeldom trades memory for time in a command that reads much and ends.
-func collectSeldom() { debug.SetGCPercent(400) }
+// collectSeldom trades memory for time in a command that reads much and ends, unless
+// the operator says with GOGC how they are to be traded.
+func collectSeldom() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+}
 
 // newLog writes to the standard error what an operator wants to know.
 func newLog() *slog.Logger {

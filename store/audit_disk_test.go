@@ -1,0 +1,168 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"tallyman/audit"
+	"tallyman/store"
+	"tallyman/store/storetest"
+)
+
+func TestTheLogIsVerifiedWithFewConnections(t *testing.T) {
+	dsn := storetest.DSN(t)
+	db, conn, key := open(t, dsn), connect(t, dsn), auditKey(t)
+	proposeTicket(t, db, "T-1")
+	sign(t, db, conn, key)
+	for most, works := range map[int]bool{1: false, 2: true, 3: true} {
+		few := open(t, with(dsn, "pool_max_conns", fmt.Sprint(most)))
+		report, err := verify(t, few, key)
+		if works != (err == nil && report.Entries == 1) {
+			t.Errorf("with %d connections: %+v, %v", most, report, err)
+		}
+	}
+}
+
+// How rows are on disk is no part of the log: a restored or rewritten table is as good.
+func TestTheLogIsVerifiedInAnyOrderOnDisk(t *testing.T) {
+	dsn := storetest.DSN(t)
+	db, conn, key := open(t, dsn), connect(t, dsn), auditKey(t)
+	record(t, db, conn, "a", 6)
+	note := sign(t, db, conn, key)
+	for _, order := range []string{"body", "stream, seq desc", "at desc"} {
+		asSuperuser(t, conn,
+			`create temporary table e as select stream, seq, prev, body, at from audit_entry`,
+			`create temporary table l as select * from audit_leaf`,
+			`create temporary table h as select * from audit_node`,
+			`delete from audit_leaf`, `delete from audit_entry`, `delete from audit_node`,
+			`insert into audit_entry (stream, seq, prev, body, at) select * from e order by `+order,
+			`insert into audit_leaf select * from l order by n <> 5, n % 4, n`,
+			`insert into audit_node select * from h order by n % 7, n`,
+			`drop table e`, `drop table l`, `drop table h`)
+		if report, err := verify(t, db, key, note); err != nil || report.Entries != 12 {
+			t.Errorf("entries by %s: %+v, %v", order, report, err)
+		}
+		for _, ahead := range []int64{-100, 0, 1, 100} {
+			if n, err := db.VerifyScan(t.Context(), ahead, key.Public(), [][]byte{note}); err != nil || n != 12 {
+				t.Errorf("entries by %s, read %d ahead: %d, %v", order, ahead, n, err)
+			}
+		}
+	}
+	asSuperuser(t, conn, `delete from audit_leaf where n = 7`)
+	var f *audit.Fault
+	if _, err := verify(t, db, key, note); !errors.As(err, &f) || f.Index != 7 {
+		t.Errorf("a place that is gone: %v", err)
+	}
+	if _, err := db.ExportAudit(t.Context(), &bytes.Buffer{}, store.AuditPart{}); !errors.As(err, &f) || f.Index != 7 {
+		t.Errorf("export without a place: %v", err)
+	}
+}
+
+func TestAnEntryThatIsStoredTwiceIsFound(t *testing.T) {
+	dsn := storetest.DSN(t)
+	db, conn, key := open(t, dsn), connect(t, dsn), auditKey(t)
+	record(t, db, conn, "a", 2)
+	note := sign(t, db, conn, key)
+	asSuperuser(t, conn, `alter table audit_entry drop constraint audit_entry_pkey cascade`,
+		`insert into audit_entry (stream, seq, prev, body, at) select stream, seq, prev, body, at from audit_entry limit 1`)
+	var f *audit.Fault
+	if _, err := verify(t, db, key, note); !errors.As(err, &f) || !strings.Contains(f.What, "twice") {
+		t.Errorf("%v", err)
+	}
+}
+
+// An account may have fewer connections than the program would take: the second of a
+// check is refused.
+func TestARefusedConnectionEndsTheCheck(t *testing.T) {
+	dsn := storetest.DSN(t)
+	db, conn, key := open(t, dsn), connect(t, dsn), auditKey(t)
+	proposeTicket(t, db, "T-1")
+	sign(t, db, conn, key)
+	role := "one_" + strings.ToLower(rand.Text())
+	exec(t, conn, `create role `+role+` login password 'one' connection limit 1 in role `+store.AppRole)
+	one := open(t, with(with(dsn, "user", role), "password", "one"))
+	t.Cleanup(func() {
+		one.Close()
+		if _, err := conn.Exec(context.WithoutCancel(t.Context()), `drop role `+role); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := verify(t, one, key); !refusedFor(err, "53300") { // too_many_connections
+		t.Errorf("verify: %v", err)
+	}
+	if _, err := one.ExportAudit(t.Context(), io.Discard, store.AuditPart{}); !refusedFor(err, "53300") {
+		t.Errorf("export: %v", err)
+	}
+}
+
+// Behind a pooler of connections the address names a mode without prepared statements.
+func TestTheLogIsVerifiedInEveryModeOfQueries(t *testing.T) {
+	dsn := storetest.DSN(t)
+	db, conn, key := open(t, dsn), connect(t, dsn), auditKey(t)
+	record(t, db, conn, "a", 3)
+	note := sign(t, db, conn, key)
+	proposeTicket(t, db, "T-1")
+	for _, mode := range []string{"cache_statement", "cache_describe", "describe_exec", "exec", "simple_protocol"} {
+		other := open(t, with(dsn, "default_query_exec_mode", mode))
+		if report, err := verify(t, other, key, note); err != nil || report.Entries != 6 || report.Waiting != 1 {
+			t.Errorf("%s: %+v, %v", mode, report, err)
+		}
+		var file bytes.Buffer
+		if n, err := other.ExportAudit(t.Context(), &file, store.AuditPart{}); err != nil || n != 6 {
+			t.Errorf("%s: %d exported, %v", mode, n, err)
+		}
+		if report, err := audit.CheckBundle(&file, key.Public(), [][]byte{note}, nil); err != nil || report.Entries != 6 {
+			t.Errorf("%s: %+v, %v", mode, report, err)
+		}
+	}
+}
+
+// Whoever owns the tables can drop what keeps a number from being there twice, or gone.
+func TestRowsThatNoTableMayHoldAreFound(t *testing.T) {
+	const (
+		noKey   = `alter table audit_leaf drop constraint audit_leaf_pkey, drop constraint audit_leaf_stream_seq_key, drop constraint audit_leaf_n_check`
+		noNodes = `alter table audit_node drop constraint audit_node_pkey, drop constraint audit_node_n_check`
+	)
+	for name, tt := range map[string]struct {
+		index int64
+		says  string
+		do    []string
+	}{
+		"a place twice":             {2, "place is stored twice", []string{noKey, `insert into audit_leaf select * from audit_leaf where n = 2`}},
+		"the last place twice":      {3, "place is stored twice", []string{noKey, `insert into audit_leaf select * from audit_leaf where n = 3`}},
+		"a place of another entry":  {1, "place is stored twice", []string{noKey, `insert into audit_leaf select 1, stream, seq from audit_leaf where n = 2`}},
+		"a place below 0":           {-1, "the others were put there", []string{noKey, `insert into audit_leaf select -1, stream, seq from audit_leaf where n = 2`}},
+		"a place without number":    {-1, "the others were put there", []string{noKey, `alter table audit_leaf alter n drop not null`, `insert into audit_leaf select null, stream, seq from audit_leaf where n = 2`}},
+		"a number taken out":        {1, "was removed", []string{noKey, `alter table audit_leaf alter n drop not null`, `update audit_leaf set n = null where n = 1`}},
+		"a hash twice":              {2, "above it is stored twice", []string{noNodes, `insert into audit_node select * from audit_node where n = 5`}},
+		"the last hash twice":       {0, "above it is stored twice", []string{noNodes, `insert into audit_node select * from audit_node where n = 6`}},
+		"a hash below 0":            {-1, "the others were put there", []string{noNodes, `insert into audit_node select -1, hash from audit_node where n = 5`}},
+		"a hash beyond the end":     {4, "removed from its end", []string{`insert into audit_node select 7, hash from audit_node where n = 5`}},
+		"a hash without number":     {1, "was removed", []string{noNodes, `alter table audit_node alter n drop not null`, `update audit_node set n = null where n = 1`}},
+		"a hash taken out":          {2, "was removed", []string{`alter table audit_node alter hash drop not null`, `update audit_node set hash = null where n = 5`}},
+		"a place of no entry":       {2, "no audit_leaf.seq", []string{noKey, `alter table audit_leaf alter seq drop not null`, `update audit_leaf set seq = null where n = 2`}},
+		"an entry without number":   {-1, "no audit_entry.seq", []string{`alter table audit_entry drop constraint audit_entry_pkey cascade, alter seq drop not null`, `update audit_entry set seq = null where seq = 2`}},
+		"an entry without a stream": {0, "is gone", []string{`alter table audit_entry drop constraint audit_entry_pkey cascade, alter stream drop not null`, `update audit_entry set stream = null where (stream, seq) = (select stream, seq from audit_leaf where n = 0)`}},
+		"an entry without a body":   {2, "does not have the hash", []string{`alter table audit_entry alter body drop not null, alter leaf drop not null`, `update audit_entry set body = null where (stream, seq) = (select stream, seq from audit_leaf where n = 2)`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dsn := storetest.DSN(t)
+			db, conn, key := open(t, dsn), connect(t, dsn), auditKey(t)
+			record(t, db, conn, "a", 2)
+			note := sign(t, db, conn, key)
+			asSuperuser(t, conn, tt.do...)
+			_, err := verify(t, db, key, note)
+			var f *audit.Fault
+			if !errors.As(err, &f) || f.Index != tt.index || !strings.Contains(f.Error(), tt.says) {
+				t.Errorf("got %v, want index %d and %q", err, tt.index, tt.says)
+			}
+		})
+	}
+}
