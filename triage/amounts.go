@@ -13,7 +13,7 @@ var (
 	dateWritten     = regexp.MustCompile(`\b\d{4}-\d\d-\d\d\b|\b\d{1,2}[./]\d{1,2}[./](?:\d{2,4})?\b|\b(?:0?[1-9]|1[0-2])[/-]20[2-4]\d\b`)
 	placeWritten    = regexp.MustCompile(`\b[a-z]{1,2}\d?-\d{1,3}(?:-[a-z\d]{1,3}){0,3}\b`)
 	thousandWritten = regexp.MustCompile(`\b(\d{1,3})[.,'](\d{3})\b`)
-	idWritten       = regexp.MustCompile(`\b\d+(?:-\d+)+\b`)
+	idWritten       = regexp.MustCompile(`\b\d+(?:-\d+)*-\d{3,}(?:-\d+)*\b|\b\d{3,}(?:-\d+)+\b|\b\d+(?:-\d+){2,}\b`)
 	fractionWritten = regexp.MustCompile(`\b(\d+)[.,]\d{1,2}\b`)
 	unitWritten     = regexp.MustCompile(`\b(\d+)(x|pcs?|ctns?|ct|cs|ea|plts?|pal|bx|bxs|boxes|cases|units?|st|stk|szt|uds?|pzs?|krt|ds)\b`)
 )
@@ -27,9 +27,9 @@ func plainAmounts(normalized string) string {
 	text := clockWritten.ReplaceAllString(normalized, " clock ")
 	text = dateWritten.ReplaceAllString(text, " date ")
 	text = placeWritten.ReplaceAllString(text, " bin ")
-	text = idWritten.ReplaceAllString(text, " ref ")
 	text = thousandWritten.ReplaceAllString(text, "$1$2")
 	text = fractionWritten.ReplaceAllString(text, "$1")
+	text = idWritten.ReplaceAllString(text, " xid ")
 	return unitWritten.ReplaceAllString(text, "$1 $2")
 }
 
@@ -118,8 +118,8 @@ func numberAt(words []string) (n, length int) {
 		return times, 1
 	}
 	n, length = unitsAt(words)
-	if length > 0 && length < len(words) && n < 100 {
-		if times := hundreds[words[length]]; times > 0 {
+	if length > 0 && length < len(words) {
+		if times := hundreds[words[length]]; times > 0 && n <= 99_999/times {
 			return n * times, length + 1
 		}
 	}
