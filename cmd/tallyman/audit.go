@@ -114,7 +114,7 @@ signing key and every anchor. So keep anchors where that administrator cannot wr
 
 // Run verifies.
 func (c *auditVerifyCmd) Run(ctx context.Context) error {
-	collectSeldom()
+	growHeap()
 	report, err := c.verify(ctx)
 	if err != nil {
 		return judged(err)
@@ -196,7 +196,7 @@ there are no others: for that export the whole.`
 
 // Run exports.
 func (c *auditExportCmd) Run(ctx context.Context) error {
-	collectSeldom()
+	growHeap()
 	part := store.AuditPart{}
 	var err error
 	if c.Step != "" {

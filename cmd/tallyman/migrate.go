@@ -18,7 +18,10 @@ func (*migrateCmd) Help() string {
 	return `Every command migrates by itself where its account may. In production give the
 program the address of the role ` + store.AppRole + `, which owns nothing and cannot change
 or delete the audit log, and run this command with the owner's address when a new
-release comes. The first run makes the role; give it a password or a certificate.`
+release comes. The first run makes the role; give it a password or a certificate.
+Where the owner of the tables does not own the database, let who does run once
+"revoke temporary on database NAME from public": triggers would read a temporary
+table instead of the real one.`
 }
 
 // Run migrates.

@@ -36,7 +36,7 @@ role and day. The same steps give the same report, byte for byte.`
 
 // Run prints the report.
 func (c *policySimulateCmd) Run(ctx context.Context) error {
-	collectSeldom()
+	growHeap()
 	p, err := readPolicy(c.File)
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"tallyman/jobs"
@@ -59,13 +58,4 @@ func (c *trainCmd) Run(ctx context.Context) error {
 		fmt.Fprintf(os.Stdout, "no new model for %v: too few outcomes, or too few since the last one\n", t.Skipped)
 	}
 	return nil
-}
-
-// growHeap lets the heap of a command that replays a history and ends grow to
-// five times what lives in it before it is collected: a sixth of the time for
-// twice the memory. GOGC and GOMEMLIMIT in the environment have their say.
-func growHeap() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
 }
