@@ -55,7 +55,7 @@ func (w *worker) ledgers(r *replay, share *share) {
 	var logs slab[record]
 	var outcomes slab[count]
 	for i := range n {
-		w.warmer.facts(r.facts, &w.entries, i)
+		w.warmer.visits(r, share, &w.entries, &w.reads, i)
 		p, own := site.positions.at(i), w.entries.of(i)
 		p.expect(r.facts, own, &logs, &outcomes)
 		w.ledger(r, share, p, own, w.reads.of(i))

@@ -10,22 +10,36 @@ const block = 32
 
 // A warmer touches what will be needed next. It changes nothing.
 type warmer struct {
-	done uint32 // visits whose facts were touched
-	sum  int64  // of what was read, so that reading is not left out
+	entries, reads uint32 // visits for which what they need was touched
+	sum            int64  // of what was read, so that reading is not left out
 }
 
-// facts reads the facts of the visits to a position and of some after it.
-func (w *warmer) facts(facts []Fact, v *visits, position uint32) {
+// visits reads what the visits to a position and some after it will read and
+// write.
+func (w *warmer) visits(r *replay, share *share, entries, reads *visits, position uint32) {
 	if position == 0 {
-		w.done = 0
+		w.entries, w.reads = 0, 0
 	}
-	for end := v.ends[position+1]; w.done < end; {
-		next := min(uint32(len(v.list)), w.done+block)
-		for _, at := range v.list[w.done:next] {
-			f := &facts[at.fact]
-			w.sum += f.At + int64(f.Kind)
+	for end := entries.ends[position+1]; w.entries < end; {
+		next := min(uint32(len(entries.list)), w.entries+block)
+		for _, at := range entries.list[w.entries:next] {
+			f := &r.facts[at.fact]
+			w.sum += f.At + int64(f.Kind) + int64(share.entries[at.n].position)
 		}
-		w.done = next
+		w.entries = next
+	}
+	for end := reads.ends[position+1]; w.reads < end; {
+		next := min(uint32(len(reads.list)), w.reads+block)
+		for _, at := range reads.list[w.reads:next] {
+			w.sum += int64(share.reads[at.n].example)
+		}
+		for _, at := range reads.list[w.reads:next] {
+			v := r.vector(share.reads[at.n].example)
+			for i := 0; i < len(v); i += 16 {
+				w.sum += int64(v[i])
+			}
+		}
+		w.reads = next
 	}
 }
 
