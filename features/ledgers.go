@@ -70,7 +70,7 @@ func (w *worker) ledger(r *replay, share *share, p *position, entries, reads []v
 		f := &r.facts[at.fact]
 		for len(reads) > 0 && r.facts[reads[0].fact].At <= f.Known {
 			counted, of := &r.facts[reads[0].fact], &share.reads[reads[0].n]
-			of.outlook = p.vector(counted.At, counted.Book, r.vector(of.example)[:numPosition])
+			of.outlook = p.vector(counted.At, counted.Ref, r.vector(of.example)[:numPosition])
 			reads = reads[1:]
 		}
 		e := f.entry(at.other)

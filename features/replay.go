@@ -83,7 +83,7 @@ func (r *replay) gives(f *Fact) bool {
 	if r.schema.Subject == PositionSubject {
 		return f.Kind == kindCount
 	}
-	return f.Kind == kindASN || f.Kind == kindReceipt && f.Load != 0
+	return f.Kind == kindASN || f.Kind == kindReceipt && f.detail().load != 0
 }
 
 // A worker folds the facts of its sites.
@@ -190,7 +190,7 @@ func (w *worker) count(r *replay, share *share, at *read) {
 		Cost: costOf(it), Book: warehouse.Qty(book), Variance: warehouse.Qty(f.Qty - book),
 		Counted: time.UnixMicro(f.Known).UTC(),
 	}
-	if share.late && f.Book == none {
+	if share.late && f.Ref == none {
 		w.unsure = append(w.unsure, unsureCount{e, site, at})
 	}
 }
@@ -206,10 +206,7 @@ func costOf(it *item) warehouse.Cost {
 func (w *worker) line(r *replay, site *site, instant []read, f *Fact, example int32) {
 	s := r.state
 	l := site.line(f)
-	q := lineQuery{site: f.Site, notice: notice{
-		at: f.At, known: f.Known, expected: f.Expected, expectedAt: f.ExpectedAt, cost: f.Cost, pack: f.Pack,
-		sku: f.SKU, supplier: f.Supplier, carrier: f.Carrier, attrs: f.Attrs,
-	}}
+	q := lineQuery{site: f.Site, notice: f.notice()}
 	stage := AtNotice
 	if f.Kind == kindReceipt {
 		n, edits, ok := l.inForce(f.At)
@@ -224,7 +221,7 @@ func (w *worker) line(r *replay, site *site, instant []read, f *Fact, example in
 		return // announced twice in one instant
 	}
 	l.read[stage] = true
-	q.lines, q.loadValue = r.composition(site, f.Load, instant)
+	q.lines, q.loadValue = r.composition(site, l.load, instant)
 	v := r.vector(example)
 	s.lineVector(&q, f.At, v[:numLine])
 	s.coder.writeAttrs(r.schema, q.notice.attrs, v)
@@ -232,7 +229,7 @@ func (w *worker) line(r *replay, site *site, instant []read, f *Fact, example in
 	*e = Example{
 		Position: s.coder.position(f.Site, f.SKU, 0), Stage: stage, At: time.UnixMicro(f.At).UTC(), Vector: v,
 		Inbound: &Inbound{
-			Load: warehouse.Load(s.coder.loads.text[f.Load]), Line: warehouse.Line(s.coder.lines.text[f.Line]),
+			Load: warehouse.Load(s.coder.loads.text[l.load]), Line: warehouse.Line(s.coder.lines.text[l.number]),
 			Supplier: warehouse.Supplier(s.coder.suppliers.text[q.notice.supplier]),
 		},
 	}
@@ -253,11 +250,12 @@ func (r *replay) composition(site *site, load uint32, instant []read) (lines int
 	}
 	for i := range instant {
 		f := &r.facts[instant[i].fact]
-		if f.Kind != kindASN || f.Load != load || len(site.line(f).notices) > 0 {
+		if f.Kind != kindASN || f.detail().load != load || len(site.line(f).notices) > 0 {
 			continue
 		}
 		lines++
-		total += value(&notice{expected: f.Expected, cost: f.Cost})
+		n := f.notice()
+		total += value(&n)
 	}
 	if lines == 0 {
 		return 0, math.NaN()
