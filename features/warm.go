@@ -22,19 +22,18 @@ func (w *warmer) visits(r *replay, share *share, entries, reads *visits, positio
 	}
 	for end := entries.ends[position+1]; w.entries < end; {
 		next := min(uint32(len(entries.list)), w.entries+block)
-		for _, at := range entries.list[w.entries:next] {
-			f := &r.facts[at.fact]
-			w.sum += f.At + int64(f.Kind) + int64(share.entries[at.n].position)
+		for _, n := range entries.list[w.entries:next] {
+			w.sum += r.facts[share.entries[n].fact].At
 		}
 		w.entries = next
 	}
 	for end := reads.ends[position+1]; w.reads < end; {
 		next := min(uint32(len(reads.list)), w.reads+block)
-		for _, at := range reads.list[w.reads:next] {
-			w.sum += int64(share.reads[at.n].example)
+		for _, n := range reads.list[w.reads:next] {
+			w.sum += int64(share.reads[n].example)
 		}
-		for _, at := range reads.list[w.reads:next] {
-			v := r.vector(share.reads[at.n].example)
+		for _, n := range reads.list[w.reads:next] {
+			v := r.vector(share.reads[n].example)
 			for i := 0; i < len(v); i += 16 {
 				w.sum += int64(v[i])
 			}
