@@ -119,14 +119,17 @@ func (share *share) prepare(r *replay) {
 
 // A dayCount counts different days that come in order.
 type dayCount struct {
-	n    uint32
-	last int32
+	n     uint32
+	after int32 // the day after the last one
 }
 
+// add counts a day without a branch, which would wait for the count.
 func (d *dayCount) add(day int32) {
-	if d.n == 0 || d.last != day {
-		d.n, d.last = d.n+1, day
+	var another uint32
+	if d.after != day+1 {
+		another = 1
 	}
+	d.n, d.after = d.n+another, day+1
 }
 
 // expect gives a tally that is empty room for the days to come.

@@ -29,12 +29,12 @@ func byTime(a, b Fact) int { return cmp.Compare(a.At, b.At) }
 // The result does not depend on threads.
 func (s *State) Replay(ctx context.Context, facts []Fact, schema *Schema, threads int) ([]Example, error) {
 	r := replay{state: s, facts: facts, schema: schema}
-	workers := r.deal(max(1, threads))
 	var calendar sync.WaitGroup
 	calendar.Go(func() {
 		r.fronts = fronts(facts)
 		r.expectDays()
 	})
+	workers := r.deal(max(1, threads))
 	each(workers, func(w *worker) { w.prepare(&r) })
 	calendar.Wait()
 	for _, front := range r.fronts {

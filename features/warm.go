@@ -89,10 +89,19 @@ func (w *warmer) surroundings(r *replay, share *share, n int) {
 		}
 	}
 	for _, it := range notes {
-		if tiles := it.tally.tiles; len(tiles) > 0 {
-			w.sum += int64(tiles[len(tiles)-1].day)
-		}
+		w.sum += it.tally.warm()
 	}
+}
+
+// warm reads the newest tile of a tally and the place for the next.
+func (t *tally) warm() (sum int64) {
+	if n := len(t.tiles); n > 0 {
+		sum += int64(t.tiles[n-1].day)
+	}
+	if n := len(t.tiles); n < cap(t.tiles) {
+		sum += int64(t.tiles[:n+1][n].sum[numMeasures-1])
+	}
+	return sum
 }
 
 // warm reads the tallies that credits go to, all before their newest tiles.
@@ -103,7 +112,7 @@ func (n *network) warm(credits []credit) (sum int64) {
 	}
 	for _, t := range tallies[:len(credits)] {
 		if t != nil {
-			sum += int64(t.tiles[len(t.tiles)-1].day)
+			sum += t.warm()
 		}
 	}
 	return sum
