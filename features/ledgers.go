@@ -67,7 +67,7 @@ func (w *worker) ledger(r *replay, share *share, p *position, entries, reads []u
 			if counted.At > f.Known {
 				break
 			}
-			of.outlook = p.vector(counted.At, counted.Ref, r.vector(of.example)[:numPosition])
+			of.outlook = p.vector(counted.At, counted.Ref, share.vector(r, int(reads[0]))[:numPosition])
 		}
 		share.entries[n].effect = share.site.enter(p, &e)
 	}

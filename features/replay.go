@@ -72,7 +72,7 @@ type replay struct {
 	schema   *Schema
 	fronts   []int64   // up to which sites are folded side by side
 	examples []Example // one for each fact that may give rise to one
-	vectors  []float32 // of the examples
+	width    int       // of their vectors
 }
 
 // gives reports whether a fact may give rise to an example.
@@ -147,14 +147,15 @@ func (w *worker) instant(r *replay, share *share, at int64) {
 		n++
 	}
 	reads := share.reads[:n]
-	share.reads = share.reads[n:]
 	for i := range reads {
+		v := share.vector(r, i)
 		if f := &r.facts[reads[i].fact]; f.Kind == kindCount {
-			w.count(r, share, &reads[i])
+			w.count(r, share, &reads[i], v)
 		} else {
-			w.line(r, share.site, reads, f, reads[i].example)
+			w.line(r, share.site, reads, &reads[i], v)
 		}
 	}
+	share.reads, share.vectors = share.reads[n:], share.vectors[n*r.width:]
 	for len(share.entries) > 0 && r.facts[share.entries[0].fact].Known == at {
 		w.take(r, share, at)
 	}
@@ -172,14 +173,8 @@ func (w *worker) take(r *replay, share *share, at int64) {
 	site.take(r.state.coder, f, at+1)
 }
 
-func (r *replay) vector(example int32) []float32 {
-	n, i := r.schema.Width(), int(example)
-	return r.vectors[i*n : (i+1)*n : (i+1)*n]
-}
-
-func (w *worker) count(r *replay, share *share, at *read) {
+func (w *worker) count(r *replay, share *share, at *read, v []float32) {
 	s, site, f := r.state, share.site, &r.facts[at.fact]
-	v := r.vector(at.example)
 	s.surroundings(site, &at.outlook, f.At, v[:numPosition])
 	it := site.items.at(at.outlook.home.item)
 	s.coder.writeAttrs(r.schema, it.attrs.value, v)
@@ -203,8 +198,8 @@ func costOf(it *item) warehouse.Cost {
 }
 
 // line reads the example of a first notice or a first receipt.
-func (w *worker) line(r *replay, site *site, instant []read, f *Fact, example int32) {
-	s := r.state
+func (w *worker) line(r *replay, site *site, instant []read, at *read, v []float32) {
+	s, f := r.state, &r.facts[at.fact]
 	l := site.line(f)
 	q := lineQuery{site: f.Site, notice: f.notice()}
 	stage := AtNotice
@@ -222,10 +217,9 @@ func (w *worker) line(r *replay, site *site, instant []read, f *Fact, example in
 	}
 	l.read[stage] = true
 	q.lines, q.loadValue = r.composition(site, l.load, instant)
-	v := r.vector(example)
 	s.lineVector(&q, f.At, v[:numLine])
 	s.coder.writeAttrs(r.schema, q.notice.attrs, v)
-	e := &r.examples[example]
+	e := &r.examples[at.example]
 	*e = Example{
 		Position: s.coder.position(f.Site, f.SKU, 0), Stage: stage, At: time.UnixMicro(f.At).UTC(), Vector: v,
 		Inbound: &Inbound{

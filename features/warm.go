@@ -31,9 +31,7 @@ func (w *warmer) visits(r *replay, share *share, entries, reads *visits, positio
 		next := min(uint32(len(reads.list)), w.reads+block)
 		for _, n := range reads.list[w.reads:next] {
 			w.sum += int64(share.reads[n].example)
-		}
-		for _, n := range reads.list[w.reads:next] {
-			v := r.vector(share.reads[n].example)
+			v := share.vector(r, int(n))
 			for i := 0; i < len(v); i += 16 {
 				w.sum += int64(v[i])
 			}
