@@ -12,6 +12,8 @@ import "slices"
 type visits struct {
 	list []uint32
 	ends []uint32 // by number of the position plus one
+
+	warmed uint32 // how many of the list were read ahead
 }
 
 // of returns the visits of a position.
@@ -19,11 +21,23 @@ func (v *visits) of(position uint32) []uint32 {
 	return v.list[v.ends[position]:v.ends[position+1]]
 }
 
+// ahead returns the visits to be read ahead now: none while those of the
+// position were, else up to its end and at least a block.
+func (v *visits) ahead(position uint32) []uint32 {
+	from, end := v.warmed, v.ends[position+1]
+	if from >= end {
+		return nil
+	}
+	v.warmed = min(uint32(len(v.list)), max(end, from+block))
+	return v.list[from:v.warmed]
+}
+
 // sort sorts n entries or reads by their position plus one.
 func (v *visits) sort(n int, position func(int) uint32, positions uint32) {
 	v.list = slices.Grow(v.list[:0], n)[:n]
 	v.ends = slices.Grow(v.ends[:0], int(positions)+1)[:positions+1]
 	clear(v.ends)
+	v.warmed = 0
 	for i := range n {
 		v.ends[position(i)]++
 	}

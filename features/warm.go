@@ -10,33 +10,21 @@ const block = 32
 
 // A warmer touches what will be needed next. It changes nothing.
 type warmer struct {
-	entries, reads uint32 // visits for which what they need was touched
-	sum            int64  // of what was read, so that reading is not left out
+	sum int64 // of what was read, so that reading is not left out
 }
 
 // visits reads what the visits to a position and some after it will read and
 // write.
 func (w *warmer) visits(r *replay, share *share, entries, reads *visits, position uint32) {
-	if position == 0 {
-		w.entries, w.reads = 0, 0
+	for _, n := range entries.ahead(position) {
+		w.sum += r.facts[share.entries[n].fact].At
 	}
-	for end := entries.ends[position+1]; w.entries < end; {
-		next := min(uint32(len(entries.list)), w.entries+block)
-		for _, n := range entries.list[w.entries:next] {
-			w.sum += r.facts[share.entries[n].fact].At
+	for _, n := range reads.ahead(position) {
+		w.sum += int64(share.reads[n].example)
+		v := share.vector(r, int(n))
+		for i := 0; i < len(v); i += 16 { // a line of the cache
+			w.sum += int64(v[i])
 		}
-		w.entries = next
-	}
-	for end := reads.ends[position+1]; w.reads < end; {
-		next := min(uint32(len(reads.list)), w.reads+block)
-		for _, n := range reads.list[w.reads:next] {
-			w.sum += int64(share.reads[n].example)
-			v := share.vector(r, int(n))
-			for i := 0; i < len(v); i += 16 {
-				w.sum += int64(v[i])
-			}
-		}
-		w.reads = next
 	}
 }
 
