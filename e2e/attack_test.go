@@ -20,6 +20,7 @@ import (
 // The real program is killed where it hurts: between what it does and what it says.
 // make soak does the same many times over.
 func TestAttackProcess(t *testing.T) {
+	t.Parallel()
 	s := newSoak(t)
 	k := &killing{soak: s}
 	k.signIn()
@@ -269,6 +270,7 @@ func attackSending(k *killing) {
 		for _, aged := range []string{ // as if time passed
 			`update execution set changed_at = changed_at - interval '1 minute' where state = 'sending'`,
 			`update river_job set attempted_at = attempted_at - interval '1 minute' where state = 'running'`,
+			`update river_leader set elected_at = elected_at - interval '1 minute', expires_at = expires_at - interval '1 minute'`,
 		} {
 			k.exec(aged)
 		}
