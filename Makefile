@@ -30,7 +30,7 @@ LONGEST := ./e2e ./web ./store ./cmd/tallyman
 .PHONY: test
 test: ## every test
 	@sh scripts/setup.sh test
-	$(GO) test -timeout 10m $(LONGEST) ./...
+	CGO_ENABLED=0 $(GO) test -timeout 10m $(LONGEST) ./...
 
 .PHONY: check
 check: ## what CI runs: vet, lint, generated, race, test

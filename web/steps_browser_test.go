@@ -23,19 +23,17 @@ import (
 // go test ./web -run TestInABrowser -shots DIR
 var shots = flag.String("shots", "", "folder for pictures of every page")
 
-// tabs is a real browser; each of its people has a tab and cookies of their own.
+// tabs are those of a site's people; each has one, and cookies of their own.
 type tabs struct {
 	*site
-	ctx context.Context //nolint:containedctx // it is the browser
 	url string
 }
 
 func tabsOf(s *site) *tabs {
 	s.t.Helper()
-	ctx := chromium(s.t)
 	served := httptest.NewServer(s.h)
 	s.t.Cleanup(served.Close)
-	return &tabs{s, ctx, served.URL}
+	return &tabs{s, served.URL}
 }
 
 type visitor struct {
@@ -47,12 +45,7 @@ type visitor struct {
 // enter opens a tab and signs somebody in there.
 func (b *tabs) enter(login string) *visitor {
 	b.t.Helper()
-	ctx, stop := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
-	b.t.Cleanup(stop)
-	v := &visitor{b, ctx, login}
-	if err := chromedp.Do(ctx); err != nil { // the tab lives as long as the context of its first action
-		b.t.Fatal(err)
-	}
+	v := &visitor{b, chromium(b.t), login}
 	v.open("/steps")
 	v.signInHere()
 	return v
