@@ -51,7 +51,10 @@ type tab struct {
 
 // browser is the one of this process, started by the first test that needs it.
 var browser = sync.OnceValues(func() (context.Context, error) {
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.DisableGPU, chromedp.WSURLReadTimeout(2*time.Minute))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.DisableGPU, chromedp.WSURLReadTimeout(2*time.Minute),
+		// No process is kept ready for a page that may come, and none for what comes with the browser.
+		chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,SpareRendererForSitePerProcess,RenderDocument"),
+		chromedp.Flag("disable-component-extensions-with-background-pages", true))
 	if shell, err := exec.LookPath("chromium-headless-shell"); err == nil {
 		options = append(options, chromedp.ExecPath(shell)) // Debian's: the same pages for a third of the work
 	}
