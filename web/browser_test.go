@@ -137,6 +137,9 @@ func (b *tab) hear(event any) {
 	case *log.EventEntryAdded:
 		b.wrong = append(b.wrong, fmt.Sprintf("%s: %s %s", e.Entry.Level, e.Entry.Text, e.Entry.URL))
 	case *network.EventLoadingFailed:
+		if e.Canceled && e.Type == network.ResourceTypeOther {
+			return // the browser left the page before it had its icon
+		}
 		b.wrong = append(b.wrong, e.ErrorText)
 	}
 }
