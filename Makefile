@@ -27,6 +27,7 @@ demo: ## a service with a simulated distributor to look at; ^C stops it (ARGS="-
 # The packages that take longest begin first, so that none is alone at the end.
 LONGEST := ./e2e ./web ./store ./cmd/tallyman
 
+# Compiled as the program is, so that e2e, which builds it, finds its packages compiled.
 .PHONY: test
 test: ## every test
 	@sh scripts/setup.sh test
