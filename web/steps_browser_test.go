@@ -17,6 +17,7 @@ import (
 
 	"tallyman/guardrails"
 	"tallyman/store"
+	"tallyman/store/storetest"
 )
 
 // shots keeps a picture of every state that the test below walks through:
@@ -53,7 +54,7 @@ func (b *tabs) enter(login string) *visitor {
 
 func (v *visitor) signInHere() {
 	v.t.Helper()
-	v.run(chromedp.Clear(chromedp.CSS("#login")), chromedp.SendKeys(chromedp.CSS("#login"), v.name), chromedp.SendKeys(chromedp.CSS("#password"), password))
+	v.run(chromedp.Clear(chromedp.CSS("#login")), chromedp.SendKeys(chromedp.CSS("#login"), v.name), chromedp.SendKeys(chromedp.CSS("#password"), storetest.Password))
 	v.click("form.stack button.primary")
 	v.run(chromedp.WaitVisible(chromedp.CSS("form[action='/signout']")))
 }
@@ -165,7 +166,7 @@ func TestInABrowser(t *testing.T) {
 	t.Run("signed out", func(t *testing.T) {
 		step := s.propose("T-7", machine)
 		cleo.open("/steps/" + string(step.ID))
-		if _, _, err := s.db.SignIn(t.Context(), "cleo", password, cleo.token()); err != nil {
+		if _, _, err := s.db.SignIn(t.Context(), "cleo", storetest.Password, cleo.token()); err != nil {
 			t.Fatal(err)
 		}
 		cleo.click(approve)

@@ -15,7 +15,6 @@ import (
 
 	"tallyman/api"
 	"tallyman/features"
-	"tallyman/guardrails"
 	"tallyman/jobs"
 	"tallyman/llm"
 	"tallyman/llm/llmtest"
@@ -152,16 +151,7 @@ func (o *office) see(name string, s *llmtest.Server, id store.TicketID) {
 
 func (o *office) supervisor(login, name string) store.By {
 	o.t.Helper()
-	ctx, unlimited := o.t.Context(), guardrails.Limit{Unlimited: true}
-	id, err := o.db.AddPerson(ctx, store.Administrator{}, login, name, "", "correct horse battery")
-	if err == nil {
-		err = o.db.SetRefs(ctx, store.Administrator{}, id, nil)
-	}
-	if err == nil {
-		err = o.db.GrantRole(ctx, store.Administrator{}, id, guardrails.Grant{Role: "supervisor", Site: "DC-1", Limit: unlimited, Daily: unlimited})
-	}
-	if err != nil {
-		o.t.Fatal(err)
-	}
+	id := storetest.Person(o.t, o.db, login, name)
+	storetest.Grant(o.t, o.db, id, "DC-1", "supervisor")
 	return store.By{Person: id, Session: "test"}
 }
