@@ -535,7 +535,7 @@ create table operation (
 );
 comment on column operation.compensate is 'what undoes it when a later operation fails for good';
 comment on column operation.irreversible is 'why nothing undoes it';
-CREATE TRIGGER operation_change BEFORE UPDATE ON public.operation FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER operation_change BEFORE INSERT OR UPDATE ON public.operation FOR EACH ROW EXECUTE FUNCTION check_operation_change();
 alter table operation enable row level security;
 create policy program on operation for all to tallyman_app using (true) with check (true);
 create policy site on operation for select to tallyman_viewer using ((EXISTS ( SELECT
@@ -1103,14 +1103,10 @@ CREATE OR REPLACE FUNCTION public.check_approved_step()
 AS $function$
 begin
     if (select count(*) from execution where step_id = new.id and not compensation)
-        <> (select count(*) from operation where recommendation_id = new.recommendation_id)
+        is distinct from (select nullif(count(*), 0) from operation where recommendation_id = new.recommendation_id)
     then
         raise exception 'step % is approved and not all of its operations are queued', new.id
             using errcode = 'integrity_constraint_violation', constraint = 'step_executions';
-    end if;
-    if new.plan_hash is distinct from plan_hash(new.recommendation_id) then
-        raise exception 'the operations of step % are not those that were approved', new.id
-            using errcode = 'integrity_constraint_violation', constraint = 'step_plan';
     end if;
     return null;
 end
@@ -1346,6 +1342,23 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.check_operation_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if tg_op = 'UPDATE' then
+        raise exception 'operation never changes'
+            using errcode = 'integrity_constraint_violation', constraint = 'operation_immutable';
+    end if;
+    if exists (select from step where recommendation_id = new.recommendation_id) then
+        raise exception 'recommendation % has its step, and with it its plan', new.recommendation_id
+            using errcode = 'integrity_constraint_violation', constraint = 'operation_of_step';
+    end if;
+    return new;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.check_quorum()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1354,11 +1367,11 @@ declare
     s      record;
     broken text;
 begin
-    select id, state, approved_at, break_glass, binding, requirement, recommendation_id into strict s
+    select id, approved_at, break_glass, binding, plan_hash, requirement, recommendation_id into s
     from step
     where id = new.step_id;
     if s.approved_at is null then
-        raise exception 'step % is %: nothing may be sent for it', s.id, s.state
+        raise exception 'step % is not there, or not approved: nothing may be sent for it', new.step_id
             using errcode = 'integrity_constraint_violation', constraint = 'execution_approved';
     end if;
     if s.break_glass then
@@ -1379,6 +1392,7 @@ begin
                 where h.step_id = s.id and h.binding = s.binding and d.verdict = 'approve' and d.slot = needed ->> 'role'))
             from jsonb_array_elements(s.requirement -> 'slots') needed)
         then 'execution_quorum'
+        when s.plan_hash is distinct from plan_hash(s.recommendation_id) then 'step_plan'
         when not exists (
             select from operation o
             where o.recommendation_id = s.recommendation_id and o.n = new.operation
@@ -1388,7 +1402,7 @@ begin
     end;
     if broken is not null then
         raise exception 'operation % of step % was not approved%', new.operation, s.id,
-                case broken when 'execution_quorum' then ' by enough people' else ' like that' end
+                case broken when 'execution_quorum' then ' by enough people' when 'step_plan' then ': its plan is another one' else ' like that' end
             using errcode = 'integrity_constraint_violation', constraint = broken;
     end if;
     return null;
