@@ -17,6 +17,8 @@ func TestAttackByTheProgramItself(t *testing.T) {
 		attack func(*floor)
 	}{
 		{"58 an operation is added to what was approved", attackAddedOperation},
+		{"59 a decision that nobody could make", attackDecisions},
+		{"60 somebody is kept from deciding", attackFilledAhead},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dsn := storetest.DSN(t)
@@ -59,5 +61,69 @@ func attackAddedOperation(f *floor) {
 	}
 	if err := f.asProgram(`delete from operation`); err == nil {
 		f.Error("what was approved is gone")
+	}
+}
+
+// Decisions that a program writes down without asking whether they may be made.
+func attackDecisions(f *floor) {
+	plain, denied, fresh, dear := f.propose(ticket("T-1", "receiving")), f.propose(ticket("T-2", "receiving")), f.propose(ticket("T-3", "receiving")), f.propose(ticket("T-4", "receiving"))
+	f.tighten(denied, guardrails.Denied("no"))
+	anew, err := guardrails.Require([]guardrails.Slot{{Role: "supervisor", Count: 1}}, guardrails.Fresh, 0, fresh.Requirement.Life)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.tighten(fresh, anew)
+	exec(f.T, f.conn, `alter table step disable trigger user`)
+	exec(f.T, f.conn, `update step set value_minor = 101 where id = $1`, dear.ID)
+	exec(f.T, f.conn, `alter table step enable trigger user`)
+	by, other := f.person("supervisor"), f.person("supervisor")
+	small := holder(f.T, f.conn, "small@example.com", "auditor")
+	exec(f.T, f.conn, `insert into role_grant (person_id, role, site, limit_minor, daily_minor, origin) values ($1, 'supervisor', '*', 100, 100000, 'command')`, small)
+	for _, tt := range []struct {
+		rule   string
+		step   guardrails.StepID
+		person guardrails.PersonID
+		other  any
+		ago    string
+	}{
+		{"decision_now", plain.ID, by.Person, nil, "61 seconds"},
+		{"decision_now", plain.ID, by.Person, nil, "-61 seconds"},
+		{"decision_denied", denied.ID, by.Person, nil, "0"},
+		{"decision_fresh", fresh.ID, by.Person, nil, "0"},
+		{"decision_role", dear.ID, small, nil, "0"},
+		{"decision_delegation", plain.ID, by.Person, other.Person, "0"},
+		{"", plain.ID, small, nil, "0"},
+		{"", dear.ID, by.Person, nil, "0"},
+	} {
+		_, err := f.conn.Exec(f.Context(), `
+			insert into decision (step_id, person_id, on_behalf_of, verdict, slot, binding, roles, strength, session, reason, decided_at)
+			select id, $2, $3, 'approve', 'supervisor', binding, '{}', 'session', 's', '', clock_timestamp() - $4::interval from step where id = $1`,
+			tt.step, tt.person, tt.other, tt.ago)
+		if constraintOf(err) != tt.rule || tt.rule == "" && err != nil {
+			f.Errorf("%v, want it refused by %q", err, tt.rule)
+		}
+	}
+}
+
+func (f *floor) tighten(s store.Step, r guardrails.Requirement) {
+	f.Helper()
+	if _, err := f.db.Decide(f.Context(), s.ID, store.By{Machine: "test"}, guardrails.Tighten{Requirement: guardrails.Join(s.Requirement, r), Policy: s.Policy}); err != nil {
+		f.Fatal(err)
+	}
+}
+
+func attackFilledAhead(f *floor) {
+	first, s, by := f.propose(ticket("T-1", "receiving")), f.propose(ticket("T-2", "receiving")), f.person("supervisor")
+	if _, err := f.db.Decide(f.Context(), first.ID, by, guardrails.Approve{Binding: first.Binding}); err != nil {
+		f.Fatal(err)
+	}
+	err := f.asProgram(`
+		insert into decision_human (step_id, binding, person_id, decision_id)
+		select s.id, s.binding, d.person_id, d.id from step s, decision d where s.state = 'pending'`)
+	if err == nil {
+		f.Error("a row for somebody who has not decided")
+	}
+	if _, err := f.db.Decide(f.Context(), s.ID, by, guardrails.Approve{Binding: s.Binding}); err != nil {
+		f.Errorf("who has not decided cannot: %v", err)
 	}
 }

@@ -38,7 +38,7 @@ grant insert, update, delete on person_ref, session to tallyman_app;
 grant insert, update on policy to tallyman_app;
 grant insert, update on step to tallyman_app;
 grant insert on step_view to tallyman_app;
-grant insert on decision, decision_human, glass_review to tallyman_app;
+grant insert on decision, glass_review to tallyman_app; -- who has decided is written by a trigger
 
 -- Tickets. Their texts, labels and what was sent of them only ever grow.
 grant insert on taxonomy, taxonomy_label, ticket_label, ticket_event, ticket_entity, ticket_link to tallyman_app;

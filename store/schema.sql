@@ -1160,10 +1160,14 @@ begin
     if broken is not null then
         perform refuse_row('decision', broken);
     end if;
-    select id, state, binding, requirement, waits_since, expires_at, recommendation_id, site, value_minor into strict s
+    select id, state, action, binding, requirement, waits_since, expires_at, recommendation_id, site, value_minor into s
     from step
     where id = new.step_id
     for update;
+    if not found then
+        raise exception 'step % is not there', new.step_id
+            using errcode = 'integrity_constraint_violation', constraint = 'decision_step';
+    end if;
     if s.state not in ('pending', 'changes_requested') or new.verdict <> 'reject' and s.state <> 'pending' then
         raise exception 'step % is %', s.id, s.state
             using errcode = 'integrity_constraint_violation', constraint = 'decision_pending';
@@ -1186,7 +1190,23 @@ begin
                 using errcode = 'integrity_constraint_violation', constraint = 'decision_stands_in';
         end if;
     end if;
+    if new.on_behalf_of is not null then
+        if not exists (
+            select from delegation d
+            where d.from_id = new.on_behalf_of and d.to_id = new.person_id and d.revoked_at is null and s.action = any (d.kinds)
+                and (s.site = any (d.sites) or '*' = any (d.sites)) and d.begins_at <= new.decided_at and d.ends_at > new.decided_at
+                and (d.limit_minor is null or d.limit_minor >= s.value_minor))
+        then
+            raise exception '% may not act for % on step %', new.person_id, new.on_behalf_of, s.id
+                using errcode = 'integrity_constraint_violation', constraint = 'decision_delegation';
+        end if;
+    end if;
     broken := case
+        -- The program reads the clock after its lock, and no transaction of it idles for longer.
+        when new.decided_at not between clock_timestamp() - interval '1 minute' and clock_timestamp() + interval '1 minute'
+        then 'decision_now'
+        when new.verdict = 'approve' and s.requirement -> 'deny' <> '[]' then 'decision_denied'
+        when new.verdict = 'approve' and s.requirement ->> 'auth' = 'fresh' and new.strength <> 'fresh' then 'decision_fresh'
         when exists (
             select from person
             where id in (new.person_id, new.on_behalf_of) and deactivated_at is not null)
@@ -1202,14 +1222,17 @@ begin
         when new.verdict = 'approve' and not exists (
             select from role_grant g
             where g.person_id = coalesce(new.on_behalf_of, new.person_id) and g.role = coalesce(new.as_role, new.slot)
-                and g.site in (s.site, '*') and g.revoked_at is null)
+                and g.site in (s.site, '*') and g.revoked_at is null and (g.unlimited or g.limit_minor >= s.value_minor))
         then 'decision_role'
     end;
     if broken is not null then
         raise exception '% decides step %: %', new.person_id, s.id, case broken
+                when 'decision_now' then 'at another time than now'
+                when 'decision_denied' then 'the policy denies it'
+                when 'decision_fresh' then 'it asks for a sign-in of just now'
                 when 'decision_active' then 'somebody is not active'
                 when 'decision_duties' then 'a party to it cannot approve it'
-                else 'who approves does not hold the role'
+                else 'who approves does not hold the role for this value'
             end
             using errcode = 'integrity_constraint_violation', constraint = broken;
     end if;
@@ -1640,11 +1663,12 @@ $function$
 CREATE OR REPLACE FUNCTION public.note_decision_humans()
  RETURNS trigger
  LANGUAGE plpgsql
+ SECURITY DEFINER
 AS $function$
 begin
-    insert into decision_human (step_id, binding, person_id, decision_id) values (new.step_id, new.binding, new.person_id, new.id);
+    insert into public.decision_human (step_id, binding, person_id, decision_id) values (new.step_id, new.binding, new.person_id, new.id);
     if new.on_behalf_of is not null then
-        insert into decision_human (step_id, binding, person_id, decision_id) values (new.step_id, new.binding, new.on_behalf_of, new.id);
+        insert into public.decision_human (step_id, binding, person_id, decision_id) values (new.step_id, new.binding, new.on_behalf_of, new.id);
     end if;
     return null;
 end
