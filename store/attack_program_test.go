@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,6 +21,7 @@ func TestAttackByTheProgramItself(t *testing.T) {
 		{"58 an operation is added to what was approved", attackAddedOperation},
 		{"59 a decision that nobody could make", attackDecisions},
 		{"60 somebody is kept from deciding", attackFilledAhead},
+		{"61 a policy that nobody approved", attackPolicy},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dsn := storetest.DSN(t)
@@ -125,5 +128,47 @@ func attackFilledAhead(f *floor) {
 	}
 	if _, err := f.db.Decide(f.Context(), s.ID, by, guardrails.Approve{Binding: s.Binding}); err != nil {
 		f.Errorf("who has not decided cannot: %v", err)
+	}
+}
+
+func attackPolicy(f *floor) {
+	holder(f.T, f.conn, "author@example.com", "policy_owner")
+	effective := clockOf(f.T, f.conn).Add(2 * time.Hour)
+	s, err := f.db.ProposePolicy(f.Context(), withTwoSupervisors(f.T), "author@example.com", effective, []byte("{}"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	const schedule = `update policy set state = 'scheduled', effective_from = clock_timestamp() + interval '2 hours' where state = 'draft'`
+	for name, statement := range map[string]string{
+		"scheduled":         schedule,
+		"in force at once":  `update policy set state = 'active', effective_from = clock_timestamp() where state = 'draft'`,
+		"in force from new": `insert into policy (version, name, source, state, effective_from) values (encode(sha256('x'), 'hex'), 'x', 'x', 'active', clock_timestamp())`,
+	} {
+		if err := f.asProgram(`update policy set state = 'retired' where state = 'active'`, statement); constraintOf(err) != "policy_step" {
+			f.Errorf("%s: %v", name, err)
+		}
+	}
+	for range 2 {
+		by := f.person("policy_owner")
+		if _, err := f.db.Decide(f.Context(), s.ID, by, guardrails.Approve{Binding: s.Binding}); err != nil {
+			f.Fatal(err)
+		}
+	}
+	if _, err := f.db.ClaimExecution(f.Context(), s.ID, "worker"); err != nil {
+		f.Fatal(err)
+	}
+	for rule, statement := range map[string]string{
+		"policy_step":      `update policy set state = 'scheduled', effective_from = clock_timestamp() where state = 'draft'`,
+		"policy_immutable": `update policy set name = 'another' where state = 'draft'`,
+	} {
+		if err := f.asProgram(statement); constraintOf(err) != rule {
+			f.Errorf("%s: %v", statement, err)
+		}
+	}
+	soon := fmt.Sprintf(`update policy set state = 'scheduled', effective_from = '%s' where state = 'draft'`, effective.UTC().Format(time.RFC3339Nano))
+	for _, then := range []string{`update policy set state = 'active' where state = 'scheduled'`, `update policy set effective_from = clock_timestamp() where state = 'scheduled'`} {
+		if err := f.asProgram(soon, `update policy set state = 'retired' where state = 'active'`, then); constraintOf(err) == "" {
+			f.Errorf("%s: it is in force before its time", then)
+		}
 	}
 }

@@ -583,6 +583,7 @@ create table policy (
 );
 CREATE UNIQUE INDEX policy_active ON public.policy USING btree ((true)) WHERE (state = 'active'::text);
 comment on column policy.author_id is 'null for the one that comes with the program';
+CREATE TRIGGER policy_change BEFORE INSERT OR UPDATE ON public.policy FOR EACH ROW EXECUTE FUNCTION check_policy_change();
 
 create table queue_row (
     recommendation_id text collate "C" not null,
@@ -1377,6 +1378,43 @@ begin
     if exists (select from step where recommendation_id = new.recommendation_id) then
         raise exception 'recommendation % has its step, and with it its plan', new.recommendation_id
             using errcode = 'integrity_constraint_violation', constraint = 'operation_of_step';
+    end if;
+    return new;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.check_policy_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+    broken text;
+begin
+    if tg_op = 'INSERT' then
+        broken := case when new.state <> 'draft' and exists (select from policy) then 'policy_step' end;
+    else
+        broken := case
+            when (new.version, new.name, new.source, new.author_id) is distinct from (old.version, old.name, old.source, old.author_id)
+            then 'policy_immutable'
+            when new.state <> old.state and old.state || ' ' || new.state not in (
+                'draft scheduled', 'retired scheduled', 'scheduled active', 'scheduled retired', 'active retired')
+            then 'policy_step'
+            when new.effective_from is distinct from old.effective_from and not (old.state <> 'scheduled' and new.state = 'scheduled')
+            then 'policy_immutable'
+            when new.state = 'active' and new.effective_from > clock_timestamp() then 'policy_step'
+            when old.state <> 'scheduled' and new.state = 'scheduled' and not exists (
+                select from step s
+                join execution e on e.step_id = s.id
+                cross join lateral (select convert_from(e.body, 'UTF8')::jsonb as action) approved
+                where s.action = 'change_policy' and s.state = 'executing' and e.state = 'sending' and not e.compensation
+                    and approved.action ->> 'version_sha256' = new.version
+                    and (approved.action ->> 'effective_from')::timestamptz <= new.effective_from)
+            then 'policy_step'
+        end;
+    end if;
+    if broken is not null then
+        raise exception 'policy % is %: nobody approved that it becomes %', left(new.version, 8), case tg_op when 'UPDATE' then old.state else 'new' end, new.state
+            using errcode = 'integrity_constraint_violation', constraint = broken;
     end if;
     return new;
 end

@@ -77,3 +77,41 @@ begin
     return null;
 end
 $$;
+
+-- A policy comes into force by an approved step, at the instant that was approved or
+-- later. Only the one that comes with the program is there from the start.
+create function check_policy_change() returns trigger language plpgsql as $$
+declare
+    broken text;
+begin
+    if tg_op = 'INSERT' then
+        broken := case when new.state <> 'draft' and exists (select from policy) then 'policy_step' end;
+    else
+        broken := case
+            when (new.version, new.name, new.source, new.author_id) is distinct from (old.version, old.name, old.source, old.author_id)
+            then 'policy_immutable'
+            when new.state <> old.state and old.state || ' ' || new.state not in (
+                'draft scheduled', 'retired scheduled', 'scheduled active', 'scheduled retired', 'active retired')
+            then 'policy_step'
+            when new.effective_from is distinct from old.effective_from and not (old.state <> 'scheduled' and new.state = 'scheduled')
+            then 'policy_immutable'
+            when new.state = 'active' and new.effective_from > clock_timestamp() then 'policy_step'
+            when old.state <> 'scheduled' and new.state = 'scheduled' and not exists (
+                select from step s
+                join execution e on e.step_id = s.id
+                cross join lateral (select convert_from(e.body, 'UTF8')::jsonb as action) approved
+                where s.action = 'change_policy' and s.state = 'executing' and e.state = 'sending' and not e.compensation
+                    and approved.action ->> 'version_sha256' = new.version
+                    and (approved.action ->> 'effective_from')::timestamptz <= new.effective_from)
+            then 'policy_step'
+        end;
+    end if;
+    if broken is not null then
+        raise exception 'policy % is %: nobody approved that it becomes %', left(new.version, 8), case tg_op when 'UPDATE' then old.state else 'new' end, new.state
+            using errcode = 'integrity_constraint_violation', constraint = broken;
+    end if;
+    return new;
+end
+$$;
+
+create trigger policy_change before insert or update on policy for each row execute function check_policy_change();
