@@ -19,7 +19,7 @@ const Lease = 20 * time.Second
 const batchOf = 200
 
 // ReconcileExecutions puts right what crashes leave: claims whose worker did not
-// report, and operations that are due and for which no job waits. Jobs are
+// report, and operations whose turn it is and for which no job waits. Jobs are
 // wake-ups, so that any that River lost or gave up are simply made anew. It
 // returns how many steps it touched.
 func (db *DB) ReconcileExecutions(ctx context.Context) (int, error) {
@@ -103,6 +103,7 @@ func (db *DB) wakeForgotten(ctx context.Context) (int, error) {
 			where e.state in ('queued', 'unknown') and e.next_attempt_at < clock_timestamp() - interval '5 seconds'
 				and s.state in `+sendingStates+` and t.paused_at is null
 				and (e.state = 'queued' or t.query_url is not null)
+				and `+isNext+`
 				and not exists (
 					select from river_job j
 					where j.kind = 'execute' and j.args @> jsonb_build_object('step', e.step_id)
