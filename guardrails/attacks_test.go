@@ -152,6 +152,11 @@ var attacks = []attack{
 		s.cmd = Reject{Binding: s.step.Binding, Reason: "no"}
 	}), []string{"standing"}, CodeRoleMissing},
 	{"a stranger rejects", stage(func(s *scene) { s.as(clerk); s.cmd = Reject{Binding: s.step.Binding, Reason: "no"} }), []string{"standing"}, CodeRoleMissing},
+	{"withdrawn for somebody who left", stage(func(s *scene) {
+		s.delegated(KindInventoryAdjustment)
+		s.ctx.Actor.Principal.Active = false
+		s.cmd = Withdraw{}
+	}), []string{"standing"}, CodeRoleMissing},
 	{"a stranger withdraws", stage(func(s *scene) { s.as(clerk); s.cmd = Withdraw{} }), []string{"standing"}, CodeRoleMissing},
 	{"a proposer who left withdraws", stage(func(s *scene) {
 		s.person(pat, func(p *Person) { p.Active = false })

@@ -214,7 +214,7 @@ func (c *call) hasStanding() *Refusal {
 			return nil
 		}
 	}
-	if a.Machine == "" && a.Person.Active && c.step.hasSay(a.authority(), c.ctx.Now) {
+	if a.Machine == "" && a.Person.Active && a.authority().Active && c.step.hasSay(a.authority(), c.ctx.Now) {
 		return nil
 	}
 	return refuse(CodeRoleMissing, "this needs one of %s at %s", c.step.Requirement, c.step.Site)

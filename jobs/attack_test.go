@@ -50,6 +50,7 @@ func TestAttack(t *testing.T) {
 		{"a signature that is not accepted pauses the target", attackPaused, nil},
 		{"given up, and replayed under the same key", attackReplay, nil},
 		{"what is earlier in the lane goes first", attackLane, nil},
+		{"what waits for its turn is left alone", waitsForItsTurn, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) { tt.attack(newWorld(t, tt.options...)) })
 	}
@@ -381,4 +382,23 @@ func attackLane(w *world) {
 	w.run(second, 1)
 	w.ends(first, guardrails.Succeeded, 1)
 	w.ends(second, guardrails.Succeeded, 1)
+}
+
+// Behind an operation that the target refuses for hours nothing is wrong, and nobody is
+// woken for nothing.
+func waitsForItsTurn(w *world) {
+	w.fail("503:x1")
+	first := w.approve(w.propose(count("S")))
+	if err := w.work(first); err != nil {
+		w.Fatal(err)
+	}
+	behind := w.approve(w.propose(&guardrails.CountPosition{Location: "A-2", SKU: "S"}))
+	w.exec(`delete from river_job where args ->> 'step' = $1`, behind.ID)
+	w.exec(`update execution set next_attempt_at = next_attempt_at - interval '1 hour', changed_at = changed_at - interval '1 hour' where step_id = $1`, behind.ID)
+	w.sound()
+	if n, err := w.db.ReconcileExecutions(w.Context()); err != nil || n != 0 {
+		w.Errorf("%d are woken, %v", n, err)
+	}
+	w.ends(w.run(first, 1), guardrails.Succeeded, 1)
+	w.ends(w.run(behind, 1), guardrails.Succeeded, 1)
 }

@@ -107,13 +107,15 @@ func TestProposalsDoNotRunOut(t *testing.T) {
 
 func TestAnExpiredHoldIsProposedAnewOrNotExpired(t *testing.T) {
 	w := newWorld(t)
-	s := w.propose(&guardrails.InventoryAdjustment{Location: "A-1", SKU: "S", Book: 10_000, Counted: 9_000, Reason: "count"})
+	s, other := w.propose(&guardrails.InventoryAdjustment{Location: "A-1", SKU: "S", Book: 10_000, Counted: 9_000, Reason: "count"}), w.propose(count("T"))
 	w.later(`update step set expires_at = clock_timestamp() - interval '1 second' where id = $1`, s.ID)
 	w.exec(`create function fail() returns trigger language plpgsql as $$ begin raise exception 'disk full'; end $$`)
+	w.later(`update step set expires_at = clock_timestamp() where id = $1`, other.ID)
 	w.exec(`create trigger fail before insert on recommendation for each row execute function fail()`)
-	if n, err := w.db.ExpireDue(t.Context()); err == nil {
-		t.Fatalf("%d steps expired", n)
+	if n, err := w.db.ExpireDue(t.Context()); n != 1 || err == nil {
+		t.Errorf("%d steps expired, %v; want the other alone", n, err)
 	}
+	w.ends(other, guardrails.Expired, 0)
 	if got := w.step(s); got.State != guardrails.Pending {
 		t.Errorf("what could not be proposed anew is %s", got.State)
 	}

@@ -116,10 +116,22 @@ func (db *DB) dispatch(ctx context.Context, tx pgx.Tx, s *Step, e *Execution, x 
 // sendingStates are those of a step whose operations may be on their way.
 const sendingStates = `('approved', 'executing', 'unknown', 'compensating')`
 
-// nextExecution returns the first operation of a step that waits. It waits for
-// the operation before it, and for what is earlier in its lane; effects are taken
-// back before anything else of the lane goes on. What people carry out by hand
-// holds up nobody.
+// isNext is a condition of an execution e: it waits for nothing. It may for the
+// operation before it, and for what is earlier in its lane; effects are taken back
+// before anything else of the lane goes on. What people carry out by hand holds up
+// nobody.
+const isNext = `not exists (
+		select from execution before
+		where before.step_id = e.step_id and before.compensation = e.compensation and before.id < e.id
+			and before.state not in ('applied', 'cancelled'))
+	and (e.compensation or not exists (
+		select from execution before
+		join step other on other.id = before.step_id
+		where before.lane = e.lane and before.step_id <> e.step_id and before.target <> 'manual'
+			and (before.id < e.id or before.compensation)
+			and before.state in ('queued', 'sending', 'unknown') and other.state in ` + sendingStates + `))`
+
+// nextExecution returns the first operation of a step that is due and next.
 func nextExecution(ctx context.Context, tx pgx.Tx, s *Step, now time.Time) (e Execution, paused bool, err error) {
 	err = tx.QueryRow(ctx, `
 		select `+executionColumns+`, t.paused_at is not null
@@ -128,16 +140,7 @@ func nextExecution(ctx context.Context, tx pgx.Tx, s *Step, now time.Time) (e Ex
 		where e.step_id = $1 and e.next_attempt_at <= $2 and $3 in `+sendingStates+`
 			and e.compensation = ($3 = 'compensating')
 			and (e.state = 'queued' or e.state = 'unknown' and t.query_url is not null)
-			and not exists (
-				select from execution before
-				where before.step_id = e.step_id and before.compensation = e.compensation and before.id < e.id
-					and before.state not in ('applied', 'cancelled'))
-			and (e.compensation or not exists (
-				select from execution before
-				join step s on s.id = before.step_id
-				where before.lane = e.lane and before.step_id <> e.step_id and before.target <> 'manual'
-					and (before.id < e.id or before.compensation)
-					and before.state in ('queued', 'sending', 'unknown') and s.state in `+sendingStates+`))
+			and `+isNext+`
 		order by e.id
 		limit 1
 		for update of e`, s.ID, now, s.State).

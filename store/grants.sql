@@ -27,7 +27,8 @@ grant insert, update on site, event_head to tallyman_app;
 grant insert on event, event_key, event_conflict, evaluation to tallyman_app;
 grant insert, update on api_key, model to tallyman_app;
 grant insert, update, delete on ranking to tallyman_app;
-grant insert, delete on queue_row, recommendation, operation to tallyman_app;
+grant insert, delete on recommendation to tallyman_app; -- with what belongs to it, where nobody took it up
+grant insert on queue_row, operation to tallyman_app;
 
 -- People.
 grant insert, update on person, account, role_grant, delegation to tallyman_app;
@@ -35,9 +36,9 @@ grant insert, update, delete on person_ref, session to tallyman_app;
 
 -- Steps. Triggers hold what may change in them.
 grant insert, update on policy to tallyman_app;
-grant insert, update, delete on step to tallyman_app;
-grant insert, delete on step_view to tallyman_app;
-grant insert on decision, decision_human, glass_review to tallyman_app;
+grant insert, update on step to tallyman_app;
+grant insert on step_view to tallyman_app;
+grant insert on decision, glass_review to tallyman_app; -- who has decided is written by a trigger
 
 -- Tickets. Their texts, labels and what was sent of them only ever grow.
 grant insert on taxonomy, taxonomy_label, ticket_label, ticket_event, ticket_entity, ticket_link to tallyman_app;
@@ -47,9 +48,9 @@ grant update on known_code_head to tallyman_app;
 
 -- Executions.
 grant insert, update on target, execution, kill_switch, freeze_window to tallyman_app;
-grant insert, update, delete on target_secret to tallyman_app;
+grant insert, update on target_secret to tallyman_app;
 grant insert on execution_attempt to tallyman_app;
-grant insert, delete on answered_request to tallyman_app;
+grant insert on answered_request to tallyman_app;
 
 -- The audit log only ever grows.
 grant insert on audit_entry, audit_leaf, audit_node to tallyman_app;

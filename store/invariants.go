@@ -82,7 +82,7 @@ var invariants = []struct{ name, means, query string }{
 		from step s
 		left join lateral (select count(*) as n, max(seq) as last from audit_entry a where a.stream = s.id) a on true
 		where s.audited <> a.n or s.audited <> coalesce(a.last, 0) or s.audited > 0 and s.audited < s.version - 1`},
-	{"I9", "what is approved is queued, and sent or looked at within a minute", `
+	{"I9", "what is approved is queued, and sent or looked at within a minute of its turn", `
 		select s.id
 		from step s
 		where s.state in ('approved', 'executing') and not exists (select from execution e where e.step_id = s.id)
@@ -94,6 +94,7 @@ var invariants = []struct{ name, means, query string }{
 		where s.state in ` + sendingStates + ` and t.paused_at is null and e.next_attempt_at < clock_timestamp() - interval '1 minute'
 			and e.changed_at < clock_timestamp() - interval '1 minute'
 			and (e.state = 'queued' or e.state = 'sending' and e.target <> 'manual' or e.state = 'unknown' and t.query_url is not null)
+			and ` + isNext + `
 			and not exists (
 				select from river_job j
 				where j.kind = 'execute' and j.args @> jsonb_build_object('step', e.step_id)

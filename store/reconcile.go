@@ -19,7 +19,7 @@ const Lease = 20 * time.Second
 const batchOf = 200
 
 // ReconcileExecutions puts right what crashes leave: claims whose worker did not
-// report, and operations that are due and for which no job waits. Jobs are
+// report, and operations whose turn it is and for which no job waits. Jobs are
 // wake-ups, so that any that River lost or gave up are simply made anew. It
 // returns how many steps it touched.
 func (db *DB) ReconcileExecutions(ctx context.Context) (int, error) {
@@ -33,20 +33,30 @@ func (db *DB) ReconcileExecutions(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("abandoned executions: %w", err)
 	}
-	for _, e := range abandoned {
-		r := Report{Outcome: ReportUnknown, Uncounted: true, Detail: "the worker did not report; it may have been sent"}
-		if e.Target == guardrails.TargetInternal {
-			r.Outcome = ReportRetry
-		}
-		if r, err = db.AmbiguityOf(ctx, &e, r); err != nil {
-			return 0, err
-		}
-		if err := db.SettleExecution(ctx, e, r, "reconciler"); err != nil && !errors.Is(err, ErrFenced) {
-			return 0, err
+	var failed error // of some; they do not hold up the others
+	for i := range abandoned {
+		if err := db.giveUpClaim(ctx, &abandoned[i]); err != nil {
+			failed = errors.Join(failed, err)
 		}
 	}
 	woken, err := db.wakeForgotten(ctx)
-	return len(abandoned) + woken, err
+	return len(abandoned) + woken, errors.Join(failed, err)
+}
+
+// giveUpClaim reports for a worker that did not.
+func (db *DB) giveUpClaim(ctx context.Context, e *Execution) error {
+	r := Report{Outcome: ReportUnknown, Uncounted: true, Detail: "the worker did not report; it may have been sent"}
+	if e.Target == guardrails.TargetInternal {
+		r.Outcome = ReportRetry
+	}
+	r, err := db.AmbiguityOf(ctx, e, r)
+	if err == nil {
+		err = db.SettleExecution(ctx, *e, r, "reconciler")
+	}
+	if errors.Is(err, ErrFenced) {
+		return nil
+	}
+	return err
 }
 
 // applyFor is how long a target that does not apply a key once may still be at work
@@ -103,6 +113,7 @@ func (db *DB) wakeForgotten(ctx context.Context) (int, error) {
 			where e.state in ('queued', 'unknown') and e.next_attempt_at < clock_timestamp() - interval '5 seconds'
 				and s.state in `+sendingStates+` and t.paused_at is null
 				and (e.state = 'queued' or t.query_url is not null)
+				and `+isNext+`
 				and not exists (
 					select from river_job j
 					where j.kind = 'execute' and j.args @> jsonb_build_object('step', e.step_id)
@@ -144,17 +155,17 @@ func (db *DB) ExpireDue(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("steps that are due: %w", err)
 	}
 	n := 0
+	var failed error // of some; they do not hold up the others
 	for _, id := range due {
 		err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error { return db.expire(ctx, tx, id) })
-		if ignorable(err) {
-			continue
+		switch {
+		case err == nil:
+			n++
+		case !ignorable(err):
+			failed = errors.Join(failed, fmt.Errorf("step %s expires: %w", id, err))
 		}
-		if err != nil {
-			return n, fmt.Errorf("step %s expires: %w", id, err)
-		}
-		n++
 	}
-	return n, nil
+	return n, failed
 }
 
 var clockwork = By{Machine: "clock"}
@@ -199,12 +210,13 @@ func (db *DB) EscalateDue(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("steps to escalate: %w", err)
 	}
+	var failed error // of some; they do not hold up the others
 	for _, id := range due {
 		if _, err := db.Decide(ctx, id, clockwork, guardrails.Escalate{}); err != nil && !ignorable(err) {
-			return 0, err
+			failed = errors.Join(failed, err)
 		}
 	}
-	return len(due), nil
+	return len(due), failed
 }
 
 // ignorable reports whether a step was decided, or replaced, in between.

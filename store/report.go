@@ -182,17 +182,17 @@ func (db *DB) SettleSeen(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("steps that people carried out: %w", err)
 	}
 	n := 0
+	var failed error // of some; they do not hold up the others
 	for _, v := range all {
 		err := db.SettleExecution(ctx, v.Execution, Report{Outcome: ReportApplied, Detail: v.What}, "events")
-		if errors.Is(err, ErrFenced) {
-			continue
+		switch {
+		case err == nil:
+			n++
+		case !errors.Is(err, ErrFenced):
+			failed = errors.Join(failed, err)
 		}
-		if err != nil {
-			return n, err
-		}
-		n++
 	}
-	return n, nil
+	return n, failed
 }
 
 // seenCount is a count of the position of step s since it was approved.

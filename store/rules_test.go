@@ -1,11 +1,8 @@
 package store_test
 
 import (
-	"errors"
 	"slices"
 	"testing"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"tallyman/guardrails"
 	"tallyman/store"
@@ -135,17 +132,17 @@ func TestThereIsNoDecisionOrExecutionWithoutItsStep(t *testing.T) {
 	if _, err := db.Decide(t.Context(), step.ID, by, guardrails.Approve{Binding: step.Binding}); err != nil {
 		t.Fatal(err)
 	}
-	for table, row := range map[string]string{
-		"decision":  `{"step_id": "st_00000000000000000000000000", "id": 99}`,
-		"execution": `{"step_id": "st_00000000000000000000000000", "id": 99, "idempotency_key": "tly_aaaaaaaaaaaaaaaaaaaaaaaaaa"}`,
+	for table, x := range map[string]struct{ row, rule string }{
+		"decision":  {`{"step_id": "st_00000000000000000000000000", "id": 99}`, "decision_step"},
+		"execution": {`{"step_id": "st_00000000000000000000000000", "id": 99, "idempotency_key": "tly_aaaaaaaaaaaaaaaaaaaaaaaaaa"}`, "execution_approved"},
 	} {
 		_, err := conn.Exec(t.Context(), `
 			insert into `+table+` overriding system value
 			select (jsonb_populate_record(x, $1)).*
 			from `+table+` x
-			limit 1`, row)
-		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != "P0002" {
-			t.Errorf("%s: %v, want that its step is not there", table, err)
+			limit 1`, x.row)
+		if constraintOf(err) != x.rule {
+			t.Errorf("%s: %v, want %s", table, err, x.rule)
 		}
 	}
 	exec(t, conn, `alter table step disable trigger user`)

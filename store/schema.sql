@@ -535,7 +535,7 @@ create table operation (
 );
 comment on column operation.compensate is 'what undoes it when a later operation fails for good';
 comment on column operation.irreversible is 'why nothing undoes it';
-CREATE TRIGGER operation_change BEFORE UPDATE ON public.operation FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER operation_change BEFORE INSERT OR UPDATE ON public.operation FOR EACH ROW EXECUTE FUNCTION check_operation_change();
 alter table operation enable row level security;
 create policy program on operation for all to tallyman_app using (true) with check (true);
 create policy site on operation for select to tallyman_viewer using ((EXISTS ( SELECT
@@ -583,6 +583,7 @@ create table policy (
 );
 CREATE UNIQUE INDEX policy_active ON public.policy USING btree ((true)) WHERE (state = 'active'::text);
 comment on column policy.author_id is 'null for the one that comes with the program';
+CREATE TRIGGER policy_change BEFORE INSERT OR UPDATE ON public.policy FOR EACH ROW EXECUTE FUNCTION check_policy_change();
 
 create table queue_row (
     recommendation_id text collate "C" not null,
@@ -1103,14 +1104,10 @@ CREATE OR REPLACE FUNCTION public.check_approved_step()
 AS $function$
 begin
     if (select count(*) from execution where step_id = new.id and not compensation)
-        <> (select count(*) from operation where recommendation_id = new.recommendation_id)
+        is distinct from (select nullif(count(*), 0) from operation where recommendation_id = new.recommendation_id)
     then
         raise exception 'step % is approved and not all of its operations are queued', new.id
             using errcode = 'integrity_constraint_violation', constraint = 'step_executions';
-    end if;
-    if new.plan_hash is distinct from plan_hash(new.recommendation_id) then
-        raise exception 'the operations of step % are not those that were approved', new.id
-            using errcode = 'integrity_constraint_violation', constraint = 'step_plan';
     end if;
     return null;
 end
@@ -1164,10 +1161,14 @@ begin
     if broken is not null then
         perform refuse_row('decision', broken);
     end if;
-    select id, state, binding, requirement, waits_since, expires_at, recommendation_id, site, value_minor into strict s
+    select id, state, action, binding, requirement, waits_since, expires_at, recommendation_id, site, value_minor into s
     from step
     where id = new.step_id
     for update;
+    if not found then
+        raise exception 'step % is not there', new.step_id
+            using errcode = 'integrity_constraint_violation', constraint = 'decision_step';
+    end if;
     if s.state not in ('pending', 'changes_requested') or new.verdict <> 'reject' and s.state <> 'pending' then
         raise exception 'step % is %', s.id, s.state
             using errcode = 'integrity_constraint_violation', constraint = 'decision_pending';
@@ -1190,7 +1191,23 @@ begin
                 using errcode = 'integrity_constraint_violation', constraint = 'decision_stands_in';
         end if;
     end if;
+    if new.on_behalf_of is not null then
+        if not exists (
+            select from delegation d
+            where d.from_id = new.on_behalf_of and d.to_id = new.person_id and d.revoked_at is null and s.action = any (d.kinds)
+                and (s.site = any (d.sites) or '*' = any (d.sites)) and d.begins_at <= new.decided_at and d.ends_at > new.decided_at
+                and (d.limit_minor is null or d.limit_minor >= s.value_minor))
+        then
+            raise exception '% may not act for % on step %', new.person_id, new.on_behalf_of, s.id
+                using errcode = 'integrity_constraint_violation', constraint = 'decision_delegation';
+        end if;
+    end if;
     broken := case
+        -- The program reads the clock after its lock, and no transaction of it idles for longer.
+        when new.decided_at not between clock_timestamp() - interval '1 minute' and clock_timestamp() + interval '1 minute'
+        then 'decision_now'
+        when new.verdict = 'approve' and s.requirement -> 'deny' <> '[]' then 'decision_denied'
+        when new.verdict = 'approve' and s.requirement ->> 'auth' = 'fresh' and new.strength <> 'fresh' then 'decision_fresh'
         when exists (
             select from person
             where id in (new.person_id, new.on_behalf_of) and deactivated_at is not null)
@@ -1206,14 +1223,17 @@ begin
         when new.verdict = 'approve' and not exists (
             select from role_grant g
             where g.person_id = coalesce(new.on_behalf_of, new.person_id) and g.role = coalesce(new.as_role, new.slot)
-                and g.site in (s.site, '*') and g.revoked_at is null)
+                and g.site in (s.site, '*') and g.revoked_at is null and (g.unlimited or g.limit_minor >= s.value_minor))
         then 'decision_role'
     end;
     if broken is not null then
         raise exception '% decides step %: %', new.person_id, s.id, case broken
+                when 'decision_now' then 'at another time than now'
+                when 'decision_denied' then 'the policy denies it'
+                when 'decision_fresh' then 'it asks for a sign-in of just now'
                 when 'decision_active' then 'somebody is not active'
                 when 'decision_duties' then 'a party to it cannot approve it'
-                else 'who approves does not hold the role'
+                else 'who approves does not hold the role for this value'
             end
             using errcode = 'integrity_constraint_violation', constraint = broken;
     end if;
@@ -1346,6 +1366,60 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.check_operation_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if tg_op = 'UPDATE' then
+        raise exception 'operation never changes'
+            using errcode = 'integrity_constraint_violation', constraint = 'operation_immutable';
+    end if;
+    if exists (select from step where recommendation_id = new.recommendation_id) then
+        raise exception 'recommendation % has its step, and with it its plan', new.recommendation_id
+            using errcode = 'integrity_constraint_violation', constraint = 'operation_of_step';
+    end if;
+    return new;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.check_policy_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+    broken text;
+begin
+    if tg_op = 'INSERT' then
+        broken := case when new.state <> 'draft' and exists (select from policy) then 'policy_step' end;
+    else
+        broken := case
+            when (new.version, new.name, new.source, new.author_id) is distinct from (old.version, old.name, old.source, old.author_id)
+            then 'policy_immutable'
+            when new.state <> old.state and old.state || ' ' || new.state not in (
+                'draft scheduled', 'retired scheduled', 'scheduled active', 'scheduled retired', 'active retired')
+            then 'policy_step'
+            when new.effective_from is distinct from old.effective_from and not (old.state <> 'scheduled' and new.state = 'scheduled')
+            then 'policy_immutable'
+            when new.state = 'active' and new.effective_from > clock_timestamp() then 'policy_step'
+            when old.state <> 'scheduled' and new.state = 'scheduled' and not exists (
+                select from step s
+                join execution e on e.step_id = s.id
+                cross join lateral (select convert_from(e.body, 'UTF8')::jsonb as action) approved
+                where s.action = 'change_policy' and s.state = 'executing' and e.state = 'sending' and not e.compensation
+                    and approved.action ->> 'version_sha256' = new.version
+                    and (approved.action ->> 'effective_from')::timestamptz <= new.effective_from)
+            then 'policy_step'
+        end;
+    end if;
+    if broken is not null then
+        raise exception 'policy % is %: nobody approved that it becomes %', left(new.version, 8), case tg_op when 'UPDATE' then old.state else 'new' end, new.state
+            using errcode = 'integrity_constraint_violation', constraint = broken;
+    end if;
+    return new;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.check_quorum()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1354,11 +1428,11 @@ declare
     s      record;
     broken text;
 begin
-    select id, state, approved_at, break_glass, binding, requirement, recommendation_id into strict s
+    select id, approved_at, break_glass, binding, plan_hash, requirement, recommendation_id into s
     from step
     where id = new.step_id;
     if s.approved_at is null then
-        raise exception 'step % is %: nothing may be sent for it', s.id, s.state
+        raise exception 'step % is not there, or not approved: nothing may be sent for it', new.step_id
             using errcode = 'integrity_constraint_violation', constraint = 'execution_approved';
     end if;
     if s.break_glass then
@@ -1379,6 +1453,7 @@ begin
                 where h.step_id = s.id and h.binding = s.binding and d.verdict = 'approve' and d.slot = needed ->> 'role'))
             from jsonb_array_elements(s.requirement -> 'slots') needed)
         then 'execution_quorum'
+        when s.plan_hash is distinct from plan_hash(s.recommendation_id) then 'step_plan'
         when not exists (
             select from operation o
             where o.recommendation_id = s.recommendation_id and o.n = new.operation
@@ -1388,7 +1463,7 @@ begin
     end;
     if broken is not null then
         raise exception 'operation % of step % was not approved%', new.operation, s.id,
-                case broken when 'execution_quorum' then ' by enough people' else ' like that' end
+                case broken when 'execution_quorum' then ' by enough people' when 'step_plan' then ': its plan is another one' else ' like that' end
             using errcode = 'integrity_constraint_violation', constraint = broken;
     end if;
     return null;
@@ -1626,11 +1701,12 @@ $function$
 CREATE OR REPLACE FUNCTION public.note_decision_humans()
  RETURNS trigger
  LANGUAGE plpgsql
+ SECURITY DEFINER
 AS $function$
 begin
-    insert into decision_human (step_id, binding, person_id, decision_id) values (new.step_id, new.binding, new.person_id, new.id);
+    insert into public.decision_human (step_id, binding, person_id, decision_id) values (new.step_id, new.binding, new.person_id, new.id);
     if new.on_behalf_of is not null then
-        insert into decision_human (step_id, binding, person_id, decision_id) values (new.step_id, new.binding, new.on_behalf_of, new.id);
+        insert into public.decision_human (step_id, binding, person_id, decision_id) values (new.step_id, new.binding, new.on_behalf_of, new.id);
     end if;
     return null;
 end
