@@ -64,7 +64,7 @@ func TestASiteCountsInOneCurrency(t *testing.T) {
 	}
 
 	w.ingest(warehouse.Event{
-		Source: "wms", ID: "4", Type: warehouse.Count, Site: "DC-1", SKU: "A", Location: "L", Qty: warehouse.Some(10_000), OccurredAt: at.Add(3 * time.Hour),
+		Source: "wms", ID: "4", Type: warehouse.Count, Site: "DC-1", SKU: "A", Location: "L", Qty: warehouse.Some(10_000), OccurredAt: time.Now(), // after the costs came
 	})
 	state, facts, err := History(t.Context(), w.db, time.Now())
 	if err != nil {
