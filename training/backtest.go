@@ -97,7 +97,7 @@ func (p Plan) Run(ctx context.Context, events []warehouse.Event) (*Backtest, err
 	}
 	b := &Backtest{
 		Subject: p.Subject, Outcome: p.Outcome, Tolerance: p.Tolerance.String(), TrainUntil: p.TrainUntil, TestUntil: p.TestUntil,
-		Events: len(events), Train: Sample{len(train.examples), train.positives()},
+		Events: len(events),
 	}
 	headline := test
 	if p.Subject == features.LoadSubject {
@@ -112,6 +112,7 @@ func (p Plan) Run(ctx context.Context, events []warehouse.Event) (*Backtest, err
 		// Once a load is there, whether it is late is no question any more.
 		fitted = train.stage(features.AtNotice)
 	}
+	b.Train = Sample{len(fitted.examples), fitted.positives()}
 	model, choices, err := fit(ctx, fitted, p.Outcome, p.Seed, p.Threads)
 	if err != nil {
 		return nil, fmt.Errorf("training until %s: %w; %s", p.TrainUntil.Format(time.DateOnly), err, p.extent(events))

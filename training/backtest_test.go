@@ -106,6 +106,15 @@ func TestRealLoads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		announced := 0
+		for i := range events {
+			if e := &events[i]; e.Type == warehouse.ASN && !e.OccurredAt.After(plan.TrainUntil) {
+				announced++
+			}
+		}
+		if b.Train.Examples > announced {
+			t.Errorf("%s: learned from %d outcomes of %d lines", year, b.Train.Examples, announced)
+		}
 		if supplier := b.Baselines["supplier rate"]; supplier.AUC >= b.Metrics.AUC {
 			t.Errorf("%s: AUC %.3f, the supplier rate has %.3f", year, b.Metrics.AUC, supplier.AUC)
 		}
