@@ -97,21 +97,7 @@ func (p Plan) Run(ctx context.Context, events []warehouse.Event) (*Backtest, err
 	}
 	b := &Backtest{
 		Subject: p.Subject, Outcome: p.Outcome, Tolerance: p.Tolerance.String(), TrainUntil: p.TrainUntil, TestUntil: p.TestUntil,
-		Events: len(events), Train: Sample{len(train.examples), train.positives()},
-	}
-	fitted := train
-	if p.Outcome == scoring.Late {
-		// Once a load is there, whether it is late is no question any more.
-		fitted = train.stage(features.AtNotice)
-	}
-	model, choices, err := fit(ctx, fitted, p.Outcome, p.Seed, p.Threads)
-	if err != nil {
-		return nil, fmt.Errorf("training until %s: %w", p.TrainUntil.Format(time.DateOnly), err)
-	}
-	b.Settings = choices
-	scorer, err := scoring.NewScorer(p.Outcome, train.schema, model)
-	if err != nil {
-		return nil, err
+		Events: len(events),
 	}
 	headline := test
 	if p.Subject == features.LoadSubject {
@@ -119,8 +105,22 @@ func (p Plan) Run(ctx context.Context, events []warehouse.Event) (*Backtest, err
 	}
 	b.Test = Sample{len(headline.examples), headline.positives()}
 	if b.Test.Positives == 0 || b.Test.Positives == b.Test.Examples {
-		return nil, fmt.Errorf("of %d outcomes between %s and %s, %d are positive: there is nothing to tell apart",
-			b.Test.Examples, p.TrainUntil.Format(time.DateOnly), p.TestUntil.Format(time.DateOnly), b.Test.Positives)
+		return nil, p.oneClass(b.Test, events)
+	}
+	fitted := train
+	if p.Outcome == scoring.Late {
+		// Once a load is there, whether it is late is no question any more.
+		fitted = train.stage(features.AtNotice)
+	}
+	b.Train = Sample{len(fitted.examples), fitted.positives()}
+	model, choices, err := fit(ctx, fitted, p.Outcome, p.Seed, p.Threads)
+	if err != nil {
+		return nil, fmt.Errorf("training until %s: %w; %s", p.TrainUntil.Format(time.DateOnly), err, p.extent(events))
+	}
+	b.Settings = choices
+	scorer, err := scoring.NewScorer(p.Outcome, train.schema, model)
+	if err != nil {
+		return nil, err
 	}
 	p.judge(b, scorer, headline)
 	if p.Outcome == scoring.Variance {
@@ -135,6 +135,45 @@ func (p Plan) Run(ctx context.Context, events []warehouse.Event) (*Backtest, err
 		b.AtReceipt = p.part(scorer, test.stage(features.AtReceipt))
 	}
 	return b, nil
+}
+
+// oneClass says that a test has nothing to tell apart.
+func (p Plan) oneClass(test Sample, events []warehouse.Event) error {
+	return fmt.Errorf("of %d outcomes between %s and %s, %d are positive: there is nothing to tell apart; %s",
+		test.Examples, p.TrainUntil.Format(time.DateOnly), p.TestUntil.Format(time.DateOnly), test.Positives, p.extent(events))
+}
+
+// extent says when there are events that an outcome can come of, so that
+// whoever chose dates can choose better ones.
+func (p Plan) extent(events []warehouse.Event) string {
+	want := warehouse.Count
+	if p.Subject == features.LoadSubject {
+		want = warehouse.ASN
+	}
+	n := 0
+	var first, last time.Time
+	for i := range events {
+		e := &events[i]
+		if e.Type != want {
+			continue
+		}
+		if n == 0 || e.OccurredAt.Before(first) {
+			first = e.OccurredAt
+		}
+		if n == 0 || e.OccurredAt.After(last) {
+			last = e.OccurredAt
+		}
+		n++
+	}
+	if n == 0 {
+		return fmt.Sprintf("none of the %d events is of type %s", len(events), want)
+	}
+	advice := "choose dates between them"
+	if p.Tolerance > 0 {
+		advice += ", or a smaller tolerance"
+	}
+	return fmt.Sprintf("there are %d events of type %s, from %s to %s: %s", n, want,
+		first.UTC().Format(time.DateOnly), last.UTC().Format(time.DateOnly), advice)
 }
 
 // tables replays the events and splits the examples.

@@ -106,6 +106,15 @@ func TestRealLoads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		announced := 0
+		for i := range events {
+			if e := &events[i]; e.Type == warehouse.ASN && !e.OccurredAt.After(plan.TrainUntil) {
+				announced++
+			}
+		}
+		if b.Train.Examples > announced {
+			t.Errorf("%s: learned from %d outcomes of %d lines", year, b.Train.Examples, announced)
+		}
 		if supplier := b.Baselines["supplier rate"]; supplier.AUC >= b.Metrics.AUC {
 			t.Errorf("%s: AUC %.3f, the supplier rate has %.3f", year, b.Metrics.AUC, supplier.AUC)
 		}
@@ -160,5 +169,41 @@ func TestPlansThatCannotBe(t *testing.T) {
 		if _, err := p.Run(context.Background(), nil); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
+	}
+}
+
+// Where nothing can be told apart, the error says what there is, so that other
+// dates can be chosen.
+func TestAWindowWithoutOutcomesSaysWhatThereIs(t *testing.T) {
+	p := Plan{Target: Target{Subject: features.PositionSubject, Outcome: scoring.Variance}, TrainUntil: until("2018-06-30"), TestUntil: until("2019-06-30"), Threads: 1}
+	counted := []warehouse.Event{{
+		ID: "c", Source: "test", Type: warehouse.Count, Site: "S", SKU: "A", OccurredAt: until("2017-03-04"),
+		Qty: warehouse.Some(warehouse.Unit), Book: warehouse.Some(warehouse.Unit),
+	}}
+	for says, events := range map[string][]warehouse.Event{
+		"none of the 0 events is of type count":                 nil,
+		"1 events of type count, from 2017-03-04 to 2017-03-04": counted,
+	} {
+		if _, err := p.Run(t.Context(), events); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v, want %s", err, says)
+		}
+	}
+}
+
+// Slices inside the training period may hold one class only; the report and the
+// figures then go without their AUC.
+func TestSlicesOfOneClassHaveNoAUC(t *testing.T) {
+	one := &crossValidation{margins: []float32{1, 2}, y: []float32{0, 0}}
+	both := &crossValidation{margins: []float32{1, 2}, y: []float32{0, 1}}
+	if one.auc() != nil || both.auc() == nil || *both.auc() != 1 {
+		t.Fatalf("AUC %v and %v", one.auc(), both.auc())
+	}
+	zero := 0.0
+	b := &Backtest{Metrics: Metrics{Brier: &zero, ECE: &zero}, Settings: []Choice{{Setting: "core", AUC: one.auc()}}}
+	if text, err := json.Marshal(b); err != nil || !strings.Contains(string(text), `"auc":null`) {
+		t.Errorf("json: %v %s", err, text)
+	}
+	if err := b.WriteHTML(io.Discard); err != nil {
+		t.Errorf("report: %v", err)
 	}
 }

@@ -25,11 +25,11 @@ var ErrTooLittle = errors.New("too few outcomes to learn from")
 
 // A Choice says how one setting did in cross-validation.
 type Choice struct {
-	Setting string  `json:"setting"`
-	Trees   int     `json:"trees"`
-	LogLoss float64 `json:"logloss"` // mean over the later slices
-	AUC     float64 `json:"auc"`
-	Chosen  bool    `json:"chosen"`
+	Setting string   `json:"setting"`
+	Trees   int      `json:"trees"`
+	LogLoss float64  `json:"logloss"` // mean over the later slices
+	AUC     *float64 `json:"auc"`     // nil where all of the slices came out the same
+	Chosen  bool     `json:"chosen"`
 }
 
 // bags is the number of models with different seeds that are averaged into
@@ -53,7 +53,7 @@ func fit(ctx context.Context, t *table, outcome scoring.Outcome, seed uint64, th
 		if err != nil {
 			return nil, nil, err
 		}
-		choices = append(choices, Choice{Setting: s.name, Trees: cv.trees, LogLoss: cv.loss, AUC: models.AUC(cv.scores(), cv.y, nil)})
+		choices = append(choices, Choice{Setting: s.name, Trees: cv.trees, LogLoss: cv.loss, AUC: cv.auc()})
 		if best == nil || cv.clearlyBeats(best) {
 			best = cv
 		}
@@ -187,12 +187,17 @@ func loss(margin, y float32) float64 {
 	return math.Log1p(math.Exp(-float64(margin) * float64(2*y-1)))
 }
 
-func (cv *crossValidation) scores() []float64 {
-	out := make([]float64, len(cv.margins))
+// auc is that of the predictions, nil where one class is absent.
+func (cv *crossValidation) auc() *float64 {
+	scores := make([]float64, len(cv.margins))
 	for i, m := range cv.margins {
-		out[i] = float64(m)
+		scores[i] = float64(m)
 	}
-	return out
+	auc := models.AUC(scores, cv.y, nil)
+	if math.IsNaN(auc) {
+		return nil
+	}
+	return &auc
 }
 
 func validate(ctx context.Context, t *table, folds []fold, s setting, outcome scoring.Outcome) (*crossValidation, error) {

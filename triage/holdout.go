@@ -64,16 +64,18 @@ func (c *corpus) holdOut(ctx context.Context, progress func(string)) ([]heldOutR
 }
 
 // deal gives the examples of each label to the folds in turn, in random order;
-// equal texts stay together. So do similar ones where there are few: people who
-// think examples up vary them, and a text of somebody else is like none of them.
+// equal texts stay together. So do similar ones where there are few, unless most
+// are: people who think examples up vary them, and a text of somebody else is like
+// none of them.
 func (c *corpus) deal() []int {
 	r := rand.New(rand.NewPCG(c.settings.Seed, 0))
 	order := r.Perm(len(c.texts))
 	slices.SortStableFunc(order, func(a, b int) int { return c.labels[a] - c.labels[b] })
 	key := func(i int) string { return strings.TrimSpace(c.texts[i]) }
 	if len(c.texts) < thoughtUp*len(c.names) {
-		groups := c.similar()
-		key = func(i int) string { return c.texts[groups[i]] }
+		if groups := c.similar(); largest(groups) <= len(groups)/2 {
+			key = func(i int) string { return c.texts[groups[i]] }
+		}
 	}
 	fold, seen := make([]int, len(c.texts)), map[string]int{}
 	next := 0
@@ -87,6 +89,18 @@ func (c *corpus) deal() []int {
 		fold[i] = f
 	}
 	return fold
+}
+
+// largest is the number of texts in the largest group. Alerts that a system
+// writes from one template are all in one: held out together they would leave
+// nothing to learn from.
+func largest(groups []int) (most int) {
+	size := make([]int, len(groups))
+	for _, g := range groups {
+		size[g]++
+		most = max(most, size[g])
+	}
+	return most
 }
 
 // moreAlike is the similarity from which texts are more alike than not.

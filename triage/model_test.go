@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"strings"
 	"sync"
@@ -124,6 +125,29 @@ func TestAFileOfAnEarlierVersionSaysSo(t *testing.T) {
 }
 
 // FuzzParseModel changes the inflated fields, behind the checksum.
+// Labels of which none can be held out are refused; alerts of one template, all
+// alike, are learned.
+func TestExamplesThatAreUnlikeOrAllAlike(t *testing.T) {
+	s := DefaultSettings()
+	var single, alerts []Example
+	for i := range 40 {
+		c := string(rune('a' + i%26))
+		single = append(single, Example{fmt.Sprintf("text number %d zebra %s", i, strings.Repeat(c, 5)), fmt.Sprint("label ", i)})
+		what := []string{"jam", "lift", "scan", "belt"}[i%4]
+		alerts = append(alerts, Example{fmt.Sprintf("ALERT station %d of line 7 reports status code %s, see the log of the shift", i, what), what})
+	}
+	if _, err := Train(t.Context(), single, s, nil); err == nil || !strings.Contains(err.Error(), "give labels more examples") {
+		t.Errorf("one example each: %v", err)
+	}
+	m, err := Train(t.Context(), alerts, s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := m.Classify("ALERT station 9 of line 7 reports status code jam, see the log of the shift"); v.Label != "jam" {
+		t.Errorf("an alert is taken for %s", v.Label)
+	}
+}
+
 func FuzzParseModel(f *testing.F) {
 	body := written(f, small())[len(fileMagic)+4:]
 	var fields bytes.Buffer

@@ -166,6 +166,9 @@ func (m *Model) calibrate(ctx context.Context, held []heldOutRow, precision floa
 			in = append(in, h.signals)
 		}
 	}
+	if len(in) == 0 {
+		return errors.New("training: no label has two examples that differ enough to hold one out, and what cannot be held out cannot be measured; give labels more examples")
+	}
 	m.scope = fitScope(in)
 	m.threshold = m.fitThreshold(held, precision)
 	return nil

@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -39,7 +40,7 @@ func newCSVFormat(r *Reader) (*csvFormat, error) {
 		name = strings.TrimSpace(name)
 		c, err := columnOf(name, r.opt.IgnoreUnknown)
 		if err != nil {
-			return nil, fmt.Errorf("header: %w", err)
+			return nil, cmp.Or(notCSV(string(line)), fmt.Errorf("header: %w", err))
 		}
 		if slices.Contains(names[:i], name) {
 			return nil, fmt.Errorf("header: column %q is there twice", clip(name))
@@ -48,10 +49,23 @@ func newCSVFormat(r *Reader) (*csvFormat, error) {
 	}
 	for _, must := range []field{fID, fType, fOccurredAt, fSite, fSKU} {
 		if !slices.Contains(names, Columns[must]) {
-			return nil, fmt.Errorf("header: no column %q in %q; the first line must name the columns", Columns[must], clip(string(line)))
+			return nil, cmp.Or(notCSV(string(line)), fmt.Errorf("header: no column %q in %q; the first line must name the columns", Columns[must], clip(string(line))))
 		}
 	}
 	return f, nil
+}
+
+// notCSV names what a header shows to be another kind of file, nil if nothing.
+func notCSV(header string) error {
+	if strings.HasPrefix(header, "\xff\xfe") || strings.HasPrefix(header, "\xfe\xff") {
+		return errors.New("header: the file is UTF-16; save it as UTF-8")
+	}
+	for _, separator := range []string{";", "\t", "|"} {
+		if strings.Count(header, separator) > strings.Count(header, ",") {
+			return fmt.Errorf("header: the columns seem to be separated by %q; save the file with commas", separator)
+		}
+	}
+	return nil
 }
 
 func columnOf(name string, ignoreUnknown bool) (column, error) {
@@ -60,6 +74,11 @@ func columnOf(name string, ignoreUnknown bool) (column, error) {
 	}
 	if attr, ok := attrName(name); ok {
 		return column{attr: attr}, nil
+	}
+	if lower := strings.ToLower(name); lower != name {
+		if _, ok := fieldOf(lower); ok {
+			return column{}, fmt.Errorf("unknown column %q; columns are written in small letters: %q", clip(name), lower)
+		}
 	}
 	if ignoreUnknown {
 		return column{skip: true}, nil

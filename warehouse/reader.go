@@ -13,6 +13,7 @@ import (
 // ReadOptions say how records are to be read.
 type ReadOptions struct {
 	Source        Source    // overrides the records' own source
+	Unnamed       Source    // of records that name none, where Source is not given
 	IgnoreUnknown bool      // skip unknown columns and keys instead of refusing them
 	Now           time.Time // the intake clock, against which times ahead are judged
 }
@@ -91,7 +92,7 @@ func (r *Reader) Next() (Event, error) {
 		}
 		return Event{}, err
 	}
-	e, refusal := rec.parse(r.opt.Source, r.opt.Now)
+	e, refusal := rec.parse(r.opt)
 	if refusal != nil {
 		refusal.Line = r.line
 		return Event{}, refusal

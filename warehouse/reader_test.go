@@ -197,6 +197,18 @@ func TestHeaderFaults(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
+	for header, says := range map[string]string{
+		"id;type;occurred_at;site;sku;qty\n":                `separated by ";"`,
+		"id\ttype\toccurred_at\tsite\tsku\tqty\n":           `separated by "\t"`,
+		"ID,Type,Occurred_At,Site,SKU,Qty\n":                `small letters: "id"`,
+		"\xff\xfei\x00d\x00,\x00t\x00y\x00p\x00e\x00\n\x00": "UTF-16",
+	} {
+		for _, ignore := range []bool{false, true} {
+			if _, _, err := readAll(t, header, ReadOptions{Source: "s", IgnoreUnknown: ignore}); err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("%q: %v, want %s", header, err, says)
+			}
+		}
+	}
 	events, refusals, err := readAll(t, "id,type,occurred_at,site,sku,qty,colour\na,pick,2026-11-01T10:00:00Z,S,A,1,red\n", ReadOptions{Source: "s", IgnoreUnknown: true})
 	if err != nil || len(refusals) > 0 || len(events) != 1 {
 		t.Errorf("--ignore-unknown: %v %v %v", events, refusals, err)

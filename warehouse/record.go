@@ -106,10 +106,10 @@ type parser struct {
 }
 
 // parse returns the event or, as a *[Refusal] without its line, the first
-// fault. A source given here wins over the record's own.
-func (rec *record) parse(source Source, now time.Time) (Event, *Refusal) {
-	p := parser{rec: rec, now: now}
-	p.texts(source)
+// fault.
+func (rec *record) parse(opt ReadOptions) (Event, *Refusal) {
+	p := parser{rec: rec, now: opt.Now}
+	p.texts(opt)
 	p.times()
 	p.quantities()
 	p.codes()
@@ -134,7 +134,7 @@ func (p *parser) refuseName(name, reason string) {
 	}
 }
 
-func (p *parser) texts(source Source) {
+func (p *parser) texts(opt ReadOptions) {
 	for f, s := range p.rec.text {
 		limit := maxText
 		if field(f) == fID {
@@ -148,7 +148,7 @@ func (p *parser) texts(source Source) {
 	}
 	t := &p.rec.text
 	p.event = Event{
-		ID: t[fID], Source: cmp.Or(source, Source(t[fSource])),
+		ID: t[fID], Source: cmp.Or(opt.Source, Source(t[fSource]), opt.Unnamed),
 		Site: Site(t[fSite]), SKU: SKU(t[fSKU]),
 		UOM: t[fUOM], From: Location(t[fFrom]), To: Location(t[fTo]), Location: Location(t[fLocation]),
 		Load: Load(t[fLoad]), Line: Line(t[fLine]), Order: t[fOrder],

@@ -41,6 +41,10 @@ The answer says how many of the differences a counting budget would have found,
 within each calendar month, beside what simple rules would have found with the
 same budget. Settings are chosen inside the training period.
 
+Files may overlap: of records with the same source and id the first counts. A
+record that cannot be read ends the command. At least 200 outcomes, 20 of them
+positive, are needed to learn from.
+
   tallyman backtest --subject position --outcome variance --events events.csv.gz \
     --train-until 2018-06-30 --test-until 2019-06-30 --html report.html`
 }
@@ -51,6 +55,12 @@ func (c *backtestCmd) Run(ctx context.Context) error {
 	tolerance, err := warehouse.ParseQty(c.Tolerance)
 	if err != nil {
 		return fmt.Errorf("--tolerance: %w", err)
+	}
+	if !c.TestUntil.After(c.TrainUntil) {
+		return fmt.Errorf("--test-until %s is not after --train-until %s", c.TestUntil.Format(time.DateOnly), c.TrainUntil.Format(time.DateOnly))
+	}
+	if err := writable([]string{c.JSON, c.HTML}, append(c.Events, c.More...)...); err != nil {
+		return err
 	}
 	events, err := c.read(ctx)
 	if err != nil {
@@ -90,23 +100,25 @@ func (c *backtestCmd) Run(ctx context.Context) error {
 }
 
 // read reads every file; a refused record is an error here, because a backtest
-// on part of the truth misleads.
+// on part of the truth misleads. What is there twice counts once.
 func (c *backtestCmd) read(ctx context.Context) ([]warehouse.Event, error) {
-	files := newEventFiles(append(c.Events, c.More...), "backtest", c.IgnoreUnknown, func(file string, r *warehouse.Refusal) error {
+	files := newEventFiles(append(c.Events, c.More...), "", c.IgnoreUnknown, func(file string, r *warehouse.Refusal) error {
 		return fmt.Errorf("%s: %w", file, r)
 	})
+	files.options.Unnamed = "backtest"
 	progress := newProgress(os.Stderr, "events read")
 	defer progress.done()
-	var events []warehouse.Event
+	read := newOnce()
 	for ctx.Err() == nil {
 		e, err := files.next()
 		if errors.Is(err, io.EOF) {
-			return events, nil
+			read.tell(os.Stderr)
+			return read.events, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		events = append(events, e)
+		read.add(e, files.name, files.reader.Line())
 		progress.add(1)
 	}
 	return nil, ctx.Err()

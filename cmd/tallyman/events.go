@@ -53,6 +53,8 @@ func (f *eventFiles) next() (warehouse.Event, error) {
 			if err := f.refused(f.name, refusal); err != nil {
 				return warehouse.Event{}, err
 			}
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return warehouse.Event{}, fmt.Errorf("%s: %w: the file is cut off; copy it again", f.name, err)
 		default:
 			return warehouse.Event{}, fmt.Errorf("%s: %w", f.name, err)
 		}

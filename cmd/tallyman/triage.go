@@ -67,6 +67,9 @@ func trainReportOf(model string) string { return model + ".train.json" }
 
 // Run learns and writes.
 func (c *triageTrainCmd) Run(ctx context.Context, k *kong.Context) error {
+	if err := writable([]string{c.Out}, c.CSV); err != nil {
+		return err
+	}
 	examples, err := readExamples(c.CSV)
 	if err != nil {
 		return err
@@ -173,7 +176,7 @@ func readExampleFile(file string) ([]triage.Example, error) {
 	err := readCSV(file, func(header []string) error {
 		text, label = slices.Index(header, "text"), slices.Index(header, "label")
 		if text < 0 || label < 0 {
-			return fmt.Errorf("the columns are %s; want text and label", strings.Join(header, ", "))
+			return fmt.Errorf("the columns are %s; want text and label, separated by commas", strings.Join(header, ", "))
 		}
 		return nil
 	}, func(_ int, cells []string) error {

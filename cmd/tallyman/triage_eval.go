@@ -29,6 +29,9 @@ type triageEvalCmd struct {
 
 // Run measures and prints.
 func (c *triageEvalCmd) Run(k *kong.Context) error {
+	if err := writable([]string{c.JSON, c.HTML}, c.Model, c.CSV, c.Train); err != nil {
+		return err
+	}
 	m, err := readTriageModel(c.Model)
 	if err != nil {
 		return err
