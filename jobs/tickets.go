@@ -72,7 +72,11 @@ func tendTickets(ctx context.Context, db *store.DB, desk *triage.Desk, client *l
 	defer codes.Stop()
 	defer wake.Stop()
 	defer again.Stop()
-	say("model of tickets", AdoptTicketModel(ctx, db, desk))
+	adopt := func() {
+		say("model of tickets", AdoptTicketModel(ctx, db, desk))
+		say("memory of tickets", db.RecallTickets(ctx, desk, 1)) // a model that is new in force has none
+	}
+	adopt()
 	probeServer(ctx, client, log)
 	for {
 		select {
@@ -87,7 +91,7 @@ func tendTickets(ctx context.Context, db *store.DB, desk *triage.Desk, client *l
 		case <-wake.C:
 			_, err := db.WakeAsks(ctx)
 			say("waking asks", err)
-			say("model of tickets", AdoptTicketModel(ctx, db, desk))
+			adopt()
 			if clock().UTC().Hour() == refitHour {
 				say("refit of tickets", db.EnqueueRefit(ctx))
 			}
@@ -113,6 +117,19 @@ func probeServer(ctx context.Context, client *llm.Client, log *slog.Logger) {
 		return
 	}
 	log.Info("language model", slog.String("model", caps.Model), slog.String("path", string(caps.Path)), slog.Bool("log_probabilities", caps.LogProbs))
+}
+
+// RehearseTickets makes the first ticket that a process takes as quick as later
+// ones: it recalls what came before and takes some tickets that it does not
+// keep. When that fails, the first ticket is slow and nothing else.
+func RehearseTickets(ctx context.Context, db *store.DB, desk *triage.Desk, threads int, now time.Time, log *slog.Logger) {
+	err := db.RecallTickets(ctx, desk, threads)
+	if err == nil {
+		err = db.RehearseTickets(ctx, desk, now)
+	}
+	if err != nil && ctx.Err() == nil {
+		log.Warn("rehearsing tickets; the first one will be slow", slog.Any("error", err))
+	}
 }
 
 // AdoptTicketModel puts the champion of the registry in force on a desk, unless

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -90,6 +91,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	jobs.RehearseTickets(ctx, db, desk, runtime.GOMAXPROCS(0), time.Now(), log)
 	client, err := c.budgeted(db, log)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -94,6 +95,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	jobs.RehearseTickets(ctx, db, desk, runtime.GOMAXPROCS(0), time.Now(), log)
 	client, err := c.budgeted(db, log)
 	if err != nil {
 		return err
