@@ -23,6 +23,8 @@ const (
 	wakeEvery  = time.Minute
 	probeEvery = 6 * time.Hour
 	refitHour  = 2 // of the day, UTC
+
+	rehearseTime = 20 * time.Second
 )
 
 // Budget makes a budget of a day and site out of the database's.
@@ -121,11 +123,14 @@ func probeServer(ctx context.Context, client *llm.Client, log *slog.Logger) {
 
 // RehearseTickets makes the first ticket that a process takes as quick as later
 // ones: it recalls what came before and takes some tickets that it does not
-// keep. When that fails, the first ticket is slow and nothing else.
+// keep. When that fails or takes longer than rehearseTime, the first ticket is
+// slow and nothing else.
 func RehearseTickets(ctx context.Context, db *store.DB, desk *triage.Desk, threads int, now time.Time, log *slog.Logger) {
-	err := db.RecallTickets(ctx, desk, threads)
+	short, cancel := context.WithTimeout(ctx, rehearseTime)
+	defer cancel()
+	err := db.RecallTickets(short, desk, threads)
 	if err == nil {
-		err = db.RehearseTickets(ctx, desk, now)
+		err = db.RehearseTickets(short, desk, now)
 	}
 	if err != nil && ctx.Err() == nil {
 		log.Warn("rehearsing tickets; the first one will be slow", slog.Any("error", err))

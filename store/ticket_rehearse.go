@@ -32,15 +32,19 @@ func (db *DB) RecallTickets(ctx context.Context, desk *triage.Desk, threads int)
 	return group.Wait()
 }
 
-// RehearseTickets takes two tickets, the second like the first, on each of the
-// connections that stand ready, and keeps neither: a connection is slow the first
+// rehearsed is how many connections rehearse: those that upkeep takes in between
+// leave enough for requests.
+const rehearsed = 8
+
+// RehearseTickets takes two tickets, the second like the first, on each of several
+// connections at once, and keeps neither: a connection is slow the first
 // time, while PostgreSQL parses statements, plans them and compiles triggers.
 func (db *DB) RehearseTickets(ctx context.Context, desk *triage.Desk, now time.Time) error {
 	taxonomy, err := db.keepTaxonomy(ctx, desk.Taxonomy)
 	if err != nil {
 		return err
 	}
-	n := min(readyConns, int(db.pool.Config().MaxConns))
+	n := max(1, min(rehearsed, int(db.pool.Config().MaxConns)/2))
 	var begun sync.WaitGroup // so that each has a connection of its own
 	begun.Add(n)
 	group, ctx := errgroup.WithContext(ctx)

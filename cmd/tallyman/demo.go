@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -91,7 +90,6 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	jobs.RehearseTickets(ctx, db, desk, runtime.GOMAXPROCS(0), time.Now(), log)
 	client, err := c.budgeted(db, log)
 	if err != nil {
 		return err
@@ -103,11 +101,9 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if err := fileTickets(ctx, db, desk); err != nil {
 		return err
 	}
-	if err := c.announce(ctx, db, listener.Addr().String(), ready); err != nil {
-		return err
-	}
 	defer func() { _ = os.Remove(ready) }()
-	err = serve(ctx, listener, &service{db, engine, desk, basis, client}, web.Config{OpenQueue: true}, log)
+	announce := func() error { return c.announce(ctx, db, listener.Addr().String(), ready) }
+	err = serve(ctx, listener, &service{db, engine, desk, basis, client}, web.Config{OpenQueue: true}, announce, log)
 	end()
 	err = errors.Join(err, targetEnded())
 	say("stopped; the data is kept in " + c.Dir)
