@@ -148,7 +148,8 @@ type Record struct {
 
 // Read makes a record of a body. It may be done ahead of the check, and side by side.
 func Read(body []byte) Record {
-	var p parser
+	p := parsers.Get().(*parser)
+	defer parsers.Put(p)
 	h, err := p.parse(body)
 	return Record{body, Leaf(body), h.stream, h.seq, h.prev, err}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -13,7 +14,8 @@ import (
 // ParseEntry reads a body. Only what [Entry.Body] writes is accepted, to the
 // byte, with no name twice.
 func ParseEntry(body []byte) (Entry, error) {
-	var p parser
+	p := parsers.Get().(*parser)
+	defer parsers.Put(p)
 	h, err := p.parse(body)
 	if err != nil {
 		return Entry{}, err
@@ -38,6 +40,8 @@ type parser struct {
 }
 
 type rawFact struct{ name, value []byte }
+
+var parsers = sync.Pool{New: func() any { return new(parser) }}
 
 // head is what every entry has beside its facts.
 type head struct {

@@ -24,7 +24,7 @@ func (s *site) take(c *Coder, f *Fact, before int64) {
 	if f.Place == 0 {
 		s.items.at(s.item(f.SKU)).listed = true // it is here, whatever its book
 	}
-	if f.Tells {
+	if f.more != nil {
 		s.items.at(s.item(f.SKU)).describe(f)
 	}
 	switch f.Kind {
@@ -46,38 +46,37 @@ func logSize(q int64) int32 {
 }
 
 func (s *site) line(f *Fact) *line {
-	key := lineKey{f.Load, f.Line}
+	d := f.detail()
+	key := lineKey{d.load, d.line}
 	l, ok := s.lines[key]
 	if !ok {
-		l = &line{load: f.Load, number: f.Line}
+		l = &line{load: d.load, number: d.line}
 		s.lines[key] = l
-		s.loads[f.Load] = append(s.loads[f.Load], l)
+		s.loads[d.load] = append(s.loads[d.load], l)
 	}
 	return l
 }
 
 func (s *site) announce(c *Coder, f *Fact, before int64) {
-	it := s.items.at(s.item(f.SKU))
-	if f.Supplier != 0 {
-		it.supplier.set(f.At, f.Supplier)
+	it, n := s.items.at(s.item(f.SKU)), f.notice()
+	if n.supplier != 0 {
+		it.supplier.set(f.At, n.supplier)
 	}
 	l := s.line(f)
-	l.addNotice(notice{
-		at: f.At, known: f.Known, expected: f.Expected, expectedAt: f.ExpectedAt, cost: f.Cost, pack: f.Pack,
-		sku: f.SKU, supplier: f.Supplier, carrier: f.Carrier, attrs: f.Attrs,
-	})
+	l.addNotice(n)
 	s.rejudge(c, l, before)
 }
 
 func (s *site) receive(c *Coder, f *Fact, before int64) {
-	if f.Supplier != 0 {
-		s.items.at(s.item(f.SKU)).supplier.set(f.At, f.Supplier)
+	d := f.detail()
+	if d.supplier != 0 {
+		s.items.at(s.item(f.SKU)).supplier.set(f.At, d.supplier)
 	}
-	if f.Load == 0 {
+	if d.load == 0 {
 		return
 	}
 	l := s.line(f)
-	l.addReceipt(receipt{at: f.At, known: f.Known, qty: f.Qty, sku: f.SKU, supplier: f.Supplier, carrier: f.Carrier, user: f.User})
+	l.addReceipt(receipt{at: f.At, known: f.Known, qty: f.Qty, sku: f.SKU, supplier: d.supplier, carrier: d.carrier, user: f.User})
 	s.rejudge(c, l, before)
 }
 

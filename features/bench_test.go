@@ -38,7 +38,7 @@ func benchFacts(b *testing.B) []Fact {
 		which := rng.Uint32N(locationsPerSKU)
 		place, other := 1+(sku*7+which*101)%200, 1+(sku*7+(1-which)*101)%200
 		f := Fact{
-			At: at, Known: at, Qty: int64(1+rng.IntN(20)) * 1000, Book: none, Expected: none, Cost: none,
+			At: at, Known: at, Qty: int64(1+rng.IntN(20)) * 1000, Ref: none,
 			Site: 1 + rng.Uint32N(sites), SKU: sku, Place: place, User: 1 + rng.Uint32N(60), Kind: mix[rng.IntN(len(mix))],
 		}
 		switch f.Kind {

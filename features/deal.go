@@ -27,8 +27,7 @@ func (r *replay) deal(threads int) []worker {
 		}
 	}
 	if examples > 0 {
-		r.examples = make([]Example, examples)
-		r.vectors = make([]float32, examples*r.schema.Width())
+		r.examples, r.width = make([]Example, examples), r.schema.Width()
 	}
 	return r.workers(parts, threads)
 }

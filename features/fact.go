@@ -15,30 +15,43 @@ const none = math.MinInt64
 // fold compares and indexes integers. Number 0 is the empty name. A Fact is
 // only meaningful together with the [Coder] that made it.
 //
-// What every kind needs comes first, in 64 bytes.
+// It is as long as a line of a processor's cache, 64 bytes.
 type Fact struct {
-	At       int64 // microseconds since 1970, UTC
-	Known    int64 // from when on it may be used, At or later; At unless the source says more
-	Qty      int64 // thousandths, none when unknown; of a move, what it adds at Place
-	Book     int64
-	Expected int64
-	Site     uint32
-	SKU      uint32
-	Place    uint32 // the location it touches, 0 for none; main where the site tracks none
-	Other    uint32 // the location that stock moves on to, 0 for none
-	User     uint32
-	Offset   int16 // minutes east of UTC at the sender
-	Kind     kind
-	Tells    bool // of the SKU itself: cost, pack or attributes
+	At     int64 // microseconds since 1970, UTC
+	Known  int64 // from when on it may be used, At or later; At unless the source says more
+	Qty    int64 // thousandths, none when unknown; of a move, what it adds at Place
+	Ref    int64 // count: book given; others: the quantity expected or asked for; none when unknown
+	Site   uint32
+	SKU    uint32
+	Place  uint32 // the location it touches, 0 for none; main where the site tracks none
+	Other  uint32 // the location that stock moves on to, 0 for none
+	User   uint32
+	Offset int16 // minutes east of UTC at the sender
+	Kind   kind
+	more   *detail // nil for most facts, see [Fact.detail]
+}
 
-	ExpectedAt int64 // 0 when unknown
-	Cost       int64 // millionths of a major unit, none when unknown
-	Pack       int64 // thousandths of a base unit in one unit of measure, 0 when unknown
-	Supplier   uint32
-	Carrier    uint32
-	Load       uint32
-	Line       uint32
-	Attrs      uint32 // index of the attribute set, 0 when there are none
+// A detail is what few facts have: those of inbound loads, and those that tell
+// of the SKU itself.
+type detail struct {
+	expectedAt int64 // 0 when unknown
+	cost       int64 // millionths of a major unit, none when unknown
+	pack       int64 // thousandths of a base unit in one unit of measure, 0 when unknown
+	supplier   uint32
+	carrier    uint32
+	load       uint32
+	line       uint32
+	attrs      uint32 // index of the attribute set, 0 when there are none
+}
+
+// plain is the detail of a fact that has none.
+var plain = detail{cost: none}
+
+func (f *Fact) detail() *detail {
+	if f.more == nil {
+		return &plain
+	}
+	return f.more
 }
 
 // kind is a [warehouse.Type] as the fold needs it: adjustments are told apart
@@ -137,28 +150,37 @@ func NewCoder() *Coder {
 // Encode returns the event as a fact.
 func (c *Coder) Encode(e *warehouse.Event) Fact {
 	f := Fact{
-		At: e.OccurredAt.UnixMicro(), Known: e.OccurredAt.UnixMicro(), Qty: quantity(e.Qty), Book: quantity(e.Book), Expected: quantity(e.Expected),
-		Cost: none,
-		Site: c.sites.id(string(e.Site)), SKU: c.skus.id(string(e.SKU)),
-		User: c.users.id(string(e.User)), Supplier: c.suppliers.id(string(e.Supplier)), Carrier: c.carriers.id(string(e.Carrier)),
-		Load: c.loads.id(string(e.Load)), Line: c.lines.id(string(e.Line)),
+		At: e.OccurredAt.UnixMicro(), Known: e.OccurredAt.UnixMicro(), Qty: quantity(e.Qty), Ref: quantity(e.Expected),
+		Site: c.sites.id(string(e.Site)), SKU: c.skus.id(string(e.SKU)), User: c.users.id(string(e.User)),
 		Kind: kindOf(e),
+	}
+	if f.Kind == kindCount {
+		f.Ref = quantity(e.Book)
 	}
 	c.place(&f, e)
 	_, offset := e.OccurredAt.Zone()
 	f.Offset = int16(offset / 60)
+	if d := c.detail(e); d != plain {
+		f.more = &d
+	}
+	return f
+}
+
+func (c *Coder) detail(e *warehouse.Event) detail {
+	d := detail{
+		cost: none, supplier: c.suppliers.id(string(e.Supplier)), carrier: c.carriers.id(string(e.Carrier)),
+		load: c.loads.id(string(e.Load)), line: c.lines.id(string(e.Line)), attrs: c.attrSet(e.Attrs),
+	}
 	if !e.ExpectedAt.IsZero() {
-		f.ExpectedAt = e.ExpectedAt.UnixMicro()
+		d.expectedAt = e.ExpectedAt.UnixMicro()
 	}
 	if e.Cost.Known() {
-		f.Cost = e.Cost.Micros
+		d.cost = e.Cost.Micros
 	}
 	if e.Pack.Known {
-		f.Pack = int64(e.Pack.Qty)
+		d.pack = int64(e.Pack.Qty)
 	}
-	f.Attrs = c.attrSet(e.Attrs)
-	f.Tells = f.Cost != none || f.Pack != 0 || f.Attrs != 0
-	return f
+	return d
 }
 
 // place says where a fact touches stock, and which way a move goes.

@@ -32,6 +32,15 @@ type notice struct {
 	sku, supplier, carrier, attrs               uint32
 }
 
+// notice is what an ASN announces.
+func (f *Fact) notice() notice {
+	d := f.detail()
+	return notice{
+		at: f.At, known: f.Known, expected: f.Ref, expectedAt: d.expectedAt, cost: d.cost, pack: d.pack,
+		sku: f.SKU, supplier: d.supplier, carrier: d.carrier, attrs: d.attrs,
+	}
+}
+
 type receipt struct {
 	at, known, qty               int64
 	sku, supplier, carrier, user uint32

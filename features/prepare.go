@@ -10,6 +10,7 @@ type share struct {
 	site    *site
 	entries []entered  // in the order in which they became known
 	reads   []read     // in time order
+	vectors []float32  // of the reads
 	homes   []home     // by number of the position plus one
 	late    bool       // some fact became known after it happened
 	batch   []given    // facts whose positions are not found yet
@@ -41,6 +42,11 @@ type read struct {
 // A given is a fact that is given to a share, with the number of the example
 // that it may give rise to, or -1.
 type given struct{ fact, example int32 }
+
+// vector returns the vector of a read.
+func (share *share) vector(r *replay, n int) []float32 {
+	return share.vectors[n*r.width : (n+1)*r.width : (n+1)*r.width]
+}
 
 // give takes a fact of the site in. What touches a position is found for a
 // batch of facts at a time, which ends where an instant does.
@@ -112,6 +118,7 @@ func (share *share) prepare(r *replay) {
 		share.site.items.at(uint32(i)).tally.expect(&share.days[i], &tiles)
 	}
 	share.days = nil
+	share.vectors = make([]float32, len(share.reads)*r.width)
 	if share.late {
 		slices.SortStableFunc(share.entries, func(a, b entered) int { return cmp.Compare(r.facts[a.fact].Known, r.facts[b.fact].Known) })
 	}
@@ -119,14 +126,17 @@ func (share *share) prepare(r *replay) {
 
 // A dayCount counts different days that come in order.
 type dayCount struct {
-	n    uint32
-	last int32
+	n     uint32
+	after int32 // the day after the last one
 }
 
+// add counts a day without a branch, which would wait for the count.
 func (d *dayCount) add(day int32) {
-	if d.n == 0 || d.last != day {
-		d.n, d.last = d.n+1, day
+	var another uint32
+	if d.after != day+1 {
+		another = 1
 	}
+	d.n, d.after = d.n+another, day+1
 }
 
 // expect gives a tally that is empty room for the days to come.

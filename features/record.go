@@ -15,10 +15,8 @@ type entry struct {
 func (f *Fact) entry(other bool) entry {
 	e := entry{at: f.At, qty: f.Qty, ref: none, user: f.User, kind: f.Kind}
 	switch f.Kind {
-	case kindCount:
-		e.ref = f.Book
-	case kindPickException:
-		e.ref = f.Expected
+	case kindCount, kindPickException:
+		e.ref = f.Ref
 	default:
 		if other {
 			e.qty = -f.Qty

@@ -29,12 +29,12 @@ func byTime(a, b Fact) int { return cmp.Compare(a.At, b.At) }
 // The result does not depend on threads.
 func (s *State) Replay(ctx context.Context, facts []Fact, schema *Schema, threads int) ([]Example, error) {
 	r := replay{state: s, facts: facts, schema: schema}
-	workers := r.deal(max(1, threads))
 	var calendar sync.WaitGroup
 	calendar.Go(func() {
 		r.fronts = fronts(facts)
 		r.expectDays()
 	})
+	workers := r.deal(max(1, threads))
 	each(workers, func(w *worker) { w.prepare(&r) })
 	calendar.Wait()
 	for _, front := range r.fronts {
@@ -72,7 +72,7 @@ type replay struct {
 	schema   *Schema
 	fronts   []int64   // up to which sites are folded side by side
 	examples []Example // one for each fact that may give rise to one
-	vectors  []float32 // of the examples
+	width    int       // of their vectors
 }
 
 // gives reports whether a fact may give rise to an example.
@@ -83,7 +83,7 @@ func (r *replay) gives(f *Fact) bool {
 	if r.schema.Subject == PositionSubject {
 		return f.Kind == kindCount
 	}
-	return f.Kind == kindASN || f.Kind == kindReceipt && f.Load != 0
+	return f.Kind == kindASN || f.Kind == kindReceipt && f.detail().load != 0
 }
 
 // A worker folds the facts of its sites.
@@ -147,14 +147,15 @@ func (w *worker) instant(r *replay, share *share, at int64) {
 		n++
 	}
 	reads := share.reads[:n]
-	share.reads = share.reads[n:]
 	for i := range reads {
+		v := share.vector(r, i)
 		if f := &r.facts[reads[i].fact]; f.Kind == kindCount {
-			w.count(r, share, &reads[i])
+			w.count(r, share, &reads[i], v)
 		} else {
-			w.line(r, share.site, reads, f, reads[i].example)
+			w.line(r, share.site, reads, &reads[i], v)
 		}
 	}
+	share.reads, share.vectors = share.reads[n:], share.vectors[n*r.width:]
 	for len(share.entries) > 0 && r.facts[share.entries[0].fact].Known == at {
 		w.take(r, share, at)
 	}
@@ -172,14 +173,8 @@ func (w *worker) take(r *replay, share *share, at int64) {
 	site.take(r.state.coder, f, at+1)
 }
 
-func (r *replay) vector(example int32) []float32 {
-	n, i := r.schema.Width(), int(example)
-	return r.vectors[i*n : (i+1)*n : (i+1)*n]
-}
-
-func (w *worker) count(r *replay, share *share, at *read) {
+func (w *worker) count(r *replay, share *share, at *read, v []float32) {
 	s, site, f := r.state, share.site, &r.facts[at.fact]
-	v := r.vector(at.example)
 	s.surroundings(site, &at.outlook, f.At, v[:numPosition])
 	it := site.items.at(at.outlook.home.item)
 	s.coder.writeAttrs(r.schema, it.attrs.value, v)
@@ -190,7 +185,7 @@ func (w *worker) count(r *replay, share *share, at *read) {
 		Cost: costOf(it), Book: warehouse.Qty(book), Variance: warehouse.Qty(f.Qty - book),
 		Counted: time.UnixMicro(f.Known).UTC(),
 	}
-	if share.late && f.Book == none {
+	if share.late && f.Ref == none {
 		w.unsure = append(w.unsure, unsureCount{e, site, at})
 	}
 }
@@ -203,13 +198,10 @@ func costOf(it *item) warehouse.Cost {
 }
 
 // line reads the example of a first notice or a first receipt.
-func (w *worker) line(r *replay, site *site, instant []read, f *Fact, example int32) {
-	s := r.state
+func (w *worker) line(r *replay, site *site, instant []read, at *read, v []float32) {
+	s, f := r.state, &r.facts[at.fact]
 	l := site.line(f)
-	q := lineQuery{site: f.Site, notice: notice{
-		at: f.At, known: f.Known, expected: f.Expected, expectedAt: f.ExpectedAt, cost: f.Cost, pack: f.Pack,
-		sku: f.SKU, supplier: f.Supplier, carrier: f.Carrier, attrs: f.Attrs,
-	}}
+	q := lineQuery{site: f.Site, notice: f.notice()}
 	stage := AtNotice
 	if f.Kind == kindReceipt {
 		n, edits, ok := l.inForce(f.At)
@@ -224,15 +216,14 @@ func (w *worker) line(r *replay, site *site, instant []read, f *Fact, example in
 		return // announced twice in one instant
 	}
 	l.read[stage] = true
-	q.lines, q.loadValue = r.composition(site, f.Load, instant)
-	v := r.vector(example)
+	q.lines, q.loadValue = r.composition(site, l.load, instant)
 	s.lineVector(&q, f.At, v[:numLine])
 	s.coder.writeAttrs(r.schema, q.notice.attrs, v)
-	e := &r.examples[example]
+	e := &r.examples[at.example]
 	*e = Example{
 		Position: s.coder.position(f.Site, f.SKU, 0), Stage: stage, At: time.UnixMicro(f.At).UTC(), Vector: v,
 		Inbound: &Inbound{
-			Load: warehouse.Load(s.coder.loads.text[f.Load]), Line: warehouse.Line(s.coder.lines.text[f.Line]),
+			Load: warehouse.Load(s.coder.loads.text[l.load]), Line: warehouse.Line(s.coder.lines.text[l.number]),
 			Supplier: warehouse.Supplier(s.coder.suppliers.text[q.notice.supplier]),
 		},
 	}
@@ -253,11 +244,12 @@ func (r *replay) composition(site *site, load uint32, instant []read) (lines int
 	}
 	for i := range instant {
 		f := &r.facts[instant[i].fact]
-		if f.Kind != kindASN || f.Load != load || len(site.line(f).notices) > 0 {
+		if f.Kind != kindASN || f.detail().load != load || len(site.line(f).notices) > 0 {
 			continue
 		}
 		lines++
-		total += value(&notice{expected: f.Expected, cost: f.Cost})
+		n := f.notice()
+		total += value(&n)
 	}
 	if lines == 0 {
 		return 0, math.NaN()

@@ -123,7 +123,7 @@ func (c *Coder) WithAttrs(subject Subject, facts []Fact) Schema {
 	s := NewSchema(subject)
 	uses := make([]int, len(c.attrs))
 	for i := range facts {
-		uses[facts[i].Attrs]++
+		uses[facts[i].detail().attrs]++
 	}
 	numeric, values := map[uint32]bool{}, map[uint32]map[uint32]int{}
 	for set, n := range uses {

@@ -46,14 +46,15 @@ func (it *item) heard() bool { return it.listed || it.positions > 0 }
 
 // describe takes in what a fact says of the SKU itself.
 func (it *item) describe(f *Fact) {
-	if f.Cost != none {
-		it.cost.set(f.At, f.Cost)
+	d := f.detail()
+	if d.cost != none {
+		it.cost.set(f.At, d.cost)
 	}
-	if f.Pack != 0 {
-		it.pack.set(f.At, f.Pack)
+	if d.pack != 0 {
+		it.pack.set(f.At, d.pack)
 	}
-	if f.Attrs != 0 {
-		it.attrs.set(f.At, f.Attrs)
+	if d.attrs != 0 {
+		it.attrs.set(f.At, d.attrs)
 	}
 }
 

@@ -10,22 +10,21 @@ const block = 32
 
 // A warmer touches what will be needed next. It changes nothing.
 type warmer struct {
-	done uint32 // visits whose facts were touched
-	sum  int64  // of what was read, so that reading is not left out
+	sum int64 // of what was read, so that reading is not left out
 }
 
-// facts reads the facts of the visits to a position and of some after it.
-func (w *warmer) facts(facts []Fact, v *visits, position uint32) {
-	if position == 0 {
-		w.done = 0
+// visits reads what the visits to a position and some after it will read and
+// write.
+func (w *warmer) visits(r *replay, share *share, entries, reads *visits, position uint32) {
+	for _, n := range entries.ahead(position) {
+		w.sum += r.facts[share.entries[n].fact].At
 	}
-	for end := v.ends[position+1]; w.done < end; {
-		next := min(uint32(len(v.list)), w.done+block)
-		for _, at := range v.list[w.done:next] {
-			f := &facts[at.fact]
-			w.sum += f.At + int64(f.Kind)
+	for _, n := range reads.ahead(position) {
+		w.sum += int64(share.reads[n].example)
+		v := share.vector(r, int(n))
+		for i := 0; i < len(v); i += 16 { // a line of the cache
+			w.sum += int64(v[i])
 		}
-		w.done = next
 	}
 }
 
@@ -76,10 +75,19 @@ func (w *warmer) surroundings(r *replay, share *share, n int) {
 		}
 	}
 	for _, it := range notes {
-		if tiles := it.tally.tiles; len(tiles) > 0 {
-			w.sum += int64(tiles[len(tiles)-1].day)
-		}
+		w.sum += it.tally.warm()
 	}
+}
+
+// warm reads the newest tile of a tally and the place for the next.
+func (t *tally) warm() (sum int64) {
+	if n := len(t.tiles); n > 0 {
+		sum += int64(t.tiles[n-1].day)
+	}
+	if n := len(t.tiles); n < cap(t.tiles) {
+		sum += int64(t.tiles[:n+1][n].sum[numMeasures-1])
+	}
+	return sum
 }
 
 // warm reads the tallies that credits go to, all before their newest tiles.
@@ -90,7 +98,7 @@ func (n *network) warm(credits []credit) (sum int64) {
 	}
 	for _, t := range tallies[:len(credits)] {
 		if t != nil {
-			sum += int64(t.tiles[len(t.tiles)-1].day)
+			sum += t.warm()
 		}
 	}
 	return sum

@@ -10,25 +10,38 @@ import (
 	"tallyman/audit"
 )
 
-// What is stored under the numbers from 0 on is read one by one, which finds a number
-// that is missing. When no table has more rows than numbers, none has another row.
+// noOthers holds, after all places and hashes were read, that their tables have no
+// other rows. They are counted only where the reading does not tell. As every number
+// from 0 on was found, none has another row where none has more rows than numbers.
+func (p *placedEntries) noOthers(ctx context.Context) error {
+	alone, err := p.places.alone(ctx, p.tx)
+	if err == nil && !alone {
+		err = countPlaces(ctx, p.tx, p.size)
+	}
+	if err != nil {
+		return err
+	}
+	if alone, err = p.nodes.alone(ctx, p.tx); err == nil && !alone {
+		err = countHashes(ctx, p.tx, p.size)
+	}
+	return err
+}
 
-// countPlaces returns how many places there are, the last one included, or what is
-// wrong where there are more rows than that.
-func countPlaces(ctx context.Context, tx pgx.Tx) (size int64, err error) {
+// countPlaces holds that there are so many places.
+func countPlaces(ctx context.Context, tx pgx.Tx, size int64) error {
 	var rows int64
-	err = tx.QueryRow(ctx, `select coalesce(max(n) + 1, 0), count(*) from audit_leaf`).Scan(&size, &rows)
+	err := tx.QueryRow(ctx, `select count(*) from audit_leaf`).Scan(&rows)
 	if err != nil || rows <= size {
-		return size, err
+		return err
 	}
 	twice, err := storedTwice(ctx, tx, "audit_leaf")
 	switch {
 	case err != nil:
-		return 0, err
+		return err
 	case twice >= 0:
-		return 0, &audit.Fault{Index: twice, What: "its place is stored twice: one of the two was put there"}
+		return &audit.Fault{Index: twice, What: "its place is stored twice: one of the two was put there"}
 	}
-	return 0, &audit.Fault{Index: -1, What: fmt.Sprintf("%d places are stored and %d have a number from 0 on: the others were put there", rows, size)}
+	return &audit.Fault{Index: -1, What: fmt.Sprintf("%d places are stored and %d have a number from 0 on: the others were put there", rows, size)}
 }
 
 // countHashes holds that a tree of so many entries has no hash too many.

@@ -79,13 +79,23 @@ func (c *numbered) take(rows pgx.Rows, row func(raw [][]byte) error) (ordered bo
 	return true, rows.Err()
 }
 
+// alone reports whether it is known that the table has no other row than those that
+// were fetched: it was read in the order on disk and ends here.
+func (c *numbered) alone(ctx context.Context, tx pgx.Tx) (bool, error) {
+	if !c.open || c.sorted {
+		return false, nil
+	}
+	next, err := tx.Exec(ctx, `fetch 1 from `+c.table+`_by_number`)
+	return next.RowsAffected() == 0, err
+}
+
 func (c *numbered) declare(ctx context.Context, tx pgx.Tx) error {
 	if c.open {
 		return nil
 	}
 	query := `select ` + c.columns + ` from ` + c.table
 	if c.sorted {
-		query += fmt.Sprintf(` where n >= %d order by n`, c.next)
+		query = fmt.Sprintf(`select distinct on (n) %s from %s where n >= %d order by n`, c.columns, c.table, c.next)
 	}
 	_, err := tx.Exec(ctx, `declare `+c.table+`_by_number no scroll cursor for `+query)
 	c.open = err == nil

@@ -153,6 +153,22 @@ func (db *DB) Tickets(ctx context.Context, f TicketFilter, after TicketCursor, l
 	return tickets, nil
 }
 
+// ReadableTickets returns those of the tickets that a person may read.
+func (db *DB) ReadableTickets(ctx context.Context, p *guardrails.Person, ids []TicketID) (map[TicketID]Ticket, error) {
+	rows, _ := db.pool.Query(ctx, `select `+ticketColumns+ticketTables+` where t.id = any ($1)`, ids)
+	tickets, err := pgx.CollectRows(rows, scanTicket)
+	if err != nil {
+		return nil, fmt.Errorf("tickets: %w", err)
+	}
+	readable := map[TicketID]Ticket{}
+	for i := range tickets {
+		if t := &tickets[i]; t.ReadableBy(p) {
+			readable[t.ID] = *t
+		}
+	}
+	return readable, nil
+}
+
 // ReadableBy reports whether a person may read the ticket.
 func (t *Ticket) ReadableBy(p *guardrails.Person) bool {
 	return p.Active && slices.ContainsFunc(p.Grants, func(g guardrails.Grant) bool {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"net/http"
 
 	"tallyman/store"
 )
@@ -48,6 +49,11 @@ type viewer struct {
 }
 
 type viewerOfRequest struct{}
+
+// seenBy is the request with who looks, for the frame of its page.
+func seenBy(r *http.Request, v *viewer) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), viewerOfRequest{}, v))
+}
 
 func viewerOf(ctx context.Context) *viewer {
 	v, _ := ctx.Value(viewerOfRequest{}).(*viewer)

@@ -39,6 +39,7 @@ type tab struct {
 // inboxRow is one step in words.
 type inboxRow struct {
 	ID, Title, Site, Action string
+	Quote                   string // of the ticket that it is about
 	State                   string
 	Value, Due, Needs       string
 	Late                    bool
@@ -154,8 +155,13 @@ func (s *server) addInboxRows(r *http.Request, p *inboxPage, v *viewer, steps []
 	if err != nil {
 		return err
 	}
+	tickets, err := s.ticketsOf(r, v, steps)
+	if err != nil {
+		return err
+	}
 	for i := range steps {
 		row := s.inboxRowOf(&steps[i], v)
+		row.Quote = tickets.quote(&steps[i])
 		other, forOther := others[steps[i].ID]
 		switch {
 		case steps[i].State != guardrails.Pending:
@@ -170,6 +176,30 @@ func (s *server) addInboxRows(r *http.Request, p *inboxPage, v *viewer, steps []
 		p.Rows = append(p.Rows, row)
 	}
 	return s.addBoxes(r, p, v, steps)
+}
+
+// subjects are the tickets that steps are about and the viewer may read.
+type subjects map[store.TicketID]store.Ticket
+
+func (s *server) ticketsOf(r *http.Request, v *viewer, steps []store.Step) (subjects, error) {
+	var ids []store.TicketID
+	for i := range steps {
+		if steps[i].Kind == guardrails.KindRouteTicket {
+			ids = append(ids, store.TicketID(steps[i].Subject[0]))
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return s.db.ReadableTickets(r.Context(), &v.person.Person, ids)
+}
+
+// quote is the beginning of the ticket that a step is about, or nothing.
+func (t subjects) quote(step *store.Step) string {
+	if step.Kind != guardrails.KindRouteTicket {
+		return ""
+	}
+	return firstWords(t[store.TicketID(step.Subject[0])].Text)
 }
 
 func (s *server) inboxRowOf(step *store.Step, v *viewer) inboxRow {

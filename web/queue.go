@@ -253,6 +253,16 @@ func address(site warehouse.Site, f store.QueueFilter, after int) string {
 	return "/queue?" + q.Encode()
 }
 
+// atStake is what a difference would cost if there is one, "" when unknown: the
+// expected loss is that times the probability.
+func atStake(r *store.QueueRow) string {
+	if r.Loss.Currency == "" || r.Loss.Currency == warehouse.NoCurrency || r.Loss.Minor <= 0 {
+		return ""
+	}
+	loss := warehouse.Money{Minor: int64(float64(r.Loss.Minor) / r.Probability), Currency: r.Loss.Currency}
+	return grouped(loss) + "\u00a0" + string(loss.Currency)
+}
+
 func rowOf(r *store.QueueRow, now time.Time, zone *time.Location) queueRow {
 	row := queueRow{
 		Rank: r.Rank, Location: string(r.Position.Location), SKU: string(r.Position.SKU), Zone: r.Zone, Class: r.Class,
@@ -260,6 +270,9 @@ func rowOf(r *store.QueueRow, now time.Time, zone *time.Location) queueRow {
 	}
 	row.Percent, row.Likely, row.Level = risk(r.Probability)
 	row.Size = size(r.Size)
+	if stake := atStake(r); row.Size != "" && stake != "" {
+		row.Size += ", " + stake
+	}
 	if r.Loss.Currency != "" {
 		row.Loss = grouped(r.Loss)
 		if r.Loss.Currency != warehouse.NoCurrency {

@@ -70,7 +70,7 @@ func (s *server) signed(next func(http.ResponseWriter, *http.Request, *viewer)) 
 		case err != nil:
 			s.fail(w, r, err)
 		case v != nil:
-			next(w, r.WithContext(context.WithValue(r.Context(), viewerOfRequest{}, v)), v)
+			next(w, seenBy(r, v), v)
 		case r.Method == http.MethodGet:
 			http.Redirect(w, r, "/signin?"+url.Values{"next": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
 		default:
@@ -107,6 +107,9 @@ func (s *server) queueReaders(next func(http.ResponseWriter, *http.Request, *vie
 		if err != nil {
 			s.fail(w, r, err)
 			return
+		}
+		if v != nil {
+			r = seenBy(r, v)
 		}
 		next(w, r, v)
 	}

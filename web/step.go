@@ -39,7 +39,7 @@ type stepPage struct {
 	Carried                        []carried
 	Report                         *report // nil when nothing waits for people's word
 	Reason                         string  // typed before a refusal
-	Ticket                         string  // that it routes
+	Ticket, Quote                  string  // that it routes, and how it begins
 }
 
 // Heading names the page.
@@ -187,6 +187,11 @@ func (s *server) stepPage(r *http.Request, v *viewer, view *store.StepView) (*st
 	for i, o := range view.Plan {
 		p.Sends = append(p.Sends, sending{i + 1, targetWord(o.Target), string(o.Body), string(o.Compensate), sentence(o.Final)})
 	}
+	tickets, err := s.ticketsOf(r, v, []store.Step{*step})
+	if err != nil {
+		return nil, err
+	}
+	p.Quote = tickets.quote(step)
 	p.addPeople(view, zone)
 	p.addHistory(view, zone)
 	p.Notice = standingNotice(view)

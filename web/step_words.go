@@ -52,7 +52,7 @@ func titleOf(s *store.Step) string {
 	case *guardrails.InvoicePause:
 		return fmt.Sprintf("Pause invoice %s of %s", a.Invoice, a.Supplier)
 	case *guardrails.RouteTicket:
-		return fmt.Sprintf("Give ticket %s to %s", a.Ticket, a.Team)
+		return fmt.Sprintf("Give ticket %s to %s", a.Ticket, teamWord(a.Team))
 	case *guardrails.PromoteModel:
 		return fmt.Sprintf("Put model %d in force for %s of %s", a.Model, a.Outcome, a.Subject)
 	case *guardrails.ChangePolicy:

@@ -92,7 +92,7 @@ func ticketNotice(did string, t *store.TicketView) *notice {
 	n := &notice{Calm: true}
 	switch did {
 	case "label":
-		n.Title, n.Text = "You said what it is", "It is proposed to go to "+spaced(t.Current.Routing.Owner)+"; somebody else approves that."
+		n.Title, n.Text = "You said what it is", "It is proposed to go to "+teamWord(t.Current.Routing.Owner)+"; somebody else approves that."
 	case "resolve":
 		n.Title, n.Text = "It is resolved", "Later tickets like it show what you wrote."
 	case "merge":
@@ -123,7 +123,7 @@ func (s *server) ticketPage(t *store.TicketView, v *viewer, zone *time.Location)
 		ID: string(t.ID), Title: firstWords(t.Text), Site: string(t.Site), Status: string(t.Status), Text: strings.ToValidUTF8(t.Text, "�"),
 		Open: t.Status == store.TicketOpen, Can: t.ChangeableBy(&v.person.Person), Received: moment(t.ReceivedAt, zone), Reporter: t.Reporter,
 		Label: s.labelName(l.Label), LabelID: l.Label, By: whoLabelled(l, t.Names), Why: sentence(l.Why), Unclear: l.Label == s.taxonomy.Unclear, Human: l.Path == store.ByHuman, Seen: l.Seq,
-		Severity: routing.Severity.String(), Urgency: urgency(routing.Severity), Owner: spaced(routing.Owner),
+		Severity: routing.Severity.String(), Urgency: urgency(routing.Severity), Owner: teamWord(routing.Owner),
 		Restricted: routing.Restricted, Immediate: routing.Immediate, MergedInto: string(t.MergedInto), Resolution: t.Resolution,
 		Step: string(l.Step), StepState: stateWord(t.StepState), Waiting: t.Asking == store.ToBeAsked,
 	}
@@ -286,7 +286,7 @@ func (p *ticketPage) addTicketHistory(s *server, t *store.TicketView, zone *time
 		}
 		p.History = append(p.History, entry{
 			When: moment(l.CreatedAt, zone), Who: whoLabelled(l, t.Names), What: s.labelName(l.Label),
-			Detail: l.Why + "; " + l.Routing.Severity.String() + ", to " + spaced(l.Routing.Owner),
+			Detail: l.Why + "; " + l.Routing.Severity.String() + ", to " + teamWord(l.Routing.Owner),
 		})
 	}
 	for i := range events {

@@ -84,10 +84,10 @@ func (s *server) readTickets(r *http.Request, v *viewer) (*ticketsPage, error) {
 		return nil, err
 	}
 	for _, o := range owners {
-		p.Owners = append(p.Owners, choice{o.Value, fmt.Sprintf("%s (%d)", spaced(o.Value), o.Count), o.Value == f.Owner})
+		p.Owners = append(p.Owners, choice{o.Value, fmt.Sprintf("%s (%d)", teamWord(o.Value), o.Count), o.Value == f.Owner})
 	}
 	if f.Owner != "" && !slices.ContainsFunc(p.Owners, func(c choice) bool { return c.Chosen }) {
-		p.Owners = append(p.Owners, choice{f.Owner, spaced(f.Owner), true}) // nothing of it is open
+		p.Owners = append(p.Owners, choice{f.Owner, teamWord(f.Owner), true}) // nothing of it is open
 	}
 	p.Filtered = f.Site != "" || f.Owner != ""
 	for _, t := range ticketTabs {
@@ -132,7 +132,7 @@ func ticketsAddress(status store.TicketStatus, f store.TicketFilter, after store
 func (s *server) ticketRowOf(t *store.Ticket) ticketRow {
 	l := &t.Current
 	row := ticketRow{
-		ID: string(t.ID), Title: firstWords(t.Text), Site: string(t.Site), Label: s.labelName(l.Label), Owner: spaced(l.Routing.Owner),
+		ID: string(t.ID), Title: firstWords(t.Text), Site: string(t.Site), Label: s.labelName(l.Label), Owner: teamWord(l.Routing.Owner),
 		Age: age(t.ReceivedAt, s.clock()), Severity: l.Routing.Severity.String(), Urgency: urgency(l.Routing.Severity),
 		Unclear: l.Label == s.taxonomy.Unclear, Restricted: l.Routing.Restricted, Waiting: t.Asking == store.ToBeAsked, By: pathWord(l.Path),
 	}
@@ -160,6 +160,14 @@ func firstWords(text string) string {
 }
 
 func spaced(name string) string { return strings.ReplaceAll(name, "_", " ") }
+
+// teamWord names who looks after a ticket as people write it.
+func teamWord(name string) string {
+	if name == "it" {
+		return "IT"
+	}
+	return spaced(name)
+}
 
 func urgency(s triage.Severity) string {
 	switch s {

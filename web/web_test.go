@@ -40,9 +40,14 @@ type site struct {
 
 func start(t *testing.T, now time.Time) *site {
 	t.Helper()
+	return startWith(t, now, web.Config{})
+}
+
+func startWith(t *testing.T, now time.Time, config web.Config) *site {
+	t.Helper()
 	dsn := storetest.DSN(t)
 	db := storetest.Open(t, dsn)
-	h, err := web.New(db, func() time.Time { return now }, slog.New(slog.NewTextHandler(t.Output(), nil)), web.Config{})
+	h, err := web.New(db, func() time.Time { return now }, slog.New(slog.NewTextHandler(t.Output(), nil)), config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,6 +170,16 @@ func TestBeforeThereIsAnything(t *testing.T) {
 	says(t, s.get("/queue", 500), "This page could not be made")
 }
 
+func TestAnOpenQueueKnowsWhoIsSignedIn(t *testing.T) {
+	s := startWith(t, noon, web.Config{OpenQueue: true})
+	s.hear("DC-1")
+	s.role("sam", "supervisor", "DC-1")
+	says(t, s.get("/queue", 200), "Sign in")
+	_, page, _ := s.signIn("sam").open("/queue")
+	says(t, page, "Sign out", `href="/steps"`)
+	keepsQuietOf(t, page, "Sign in")
+}
+
 func TestARowSaysWhyAndHowMuch(t *testing.T) {
 	s := start(t, noon)
 	s.hear("DC-1", "DC-2")
@@ -173,7 +188,7 @@ func TestARowSaysWhyAndHowMuch(t *testing.T) {
 	page := s.get("/queue?site=DC-2", 200)
 	says(t, page,
 		"What to count at DC-2", "23 November 2026, 11:00 UTC", fmt.Sprintf("%d positions", len(rows)),
-		"A-01-03-2", "SKU-10443", "Zone A", "Class A", "<strong>62 %</strong> <span>likely wrong; an error would be about 31 units</span>", `<rect class="fill" width="62"`,
+		"A-01-03-2", "SKU-10443", "Zone A", "Class A", "<strong>62 %</strong> <span>likely wrong; an error would be about 31 units, 2\u202f071\u00a0USD</span>", `<rect class="fill" width="62"`,
 		"1\u202f284", ">USD<", "4 minutes to count", "94 days ago", "book <span>118</span>",
 		"Not counted for 94 days, while 212 picks went through it.",
 		"UTC.</span> Lately 17\u00a0% of counts here are off.</p>", "random control", "never", "no cost known", "book not known", "Nothing stands out.", ` class="below">-6<`, ">waits for approval<",

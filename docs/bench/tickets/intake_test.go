@@ -40,6 +40,9 @@ type service struct {
 }
 
 func BenchmarkIntake(b *testing.B) {
+	if testing.Short() {
+		b.Skip("it takes two minutes")
+	}
 	s := start(b)
 	held := fixtures.Tickets()
 	var all []time.Duration
