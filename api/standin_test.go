@@ -8,6 +8,7 @@ import (
 
 	"tallyman/guardrails"
 	"tallyman/store"
+	"tallyman/store/storetest"
 	"tallyman/warehouse"
 )
 
@@ -15,11 +16,7 @@ import (
 func (s *service) as(login string, role guardrails.Role) (token string, id guardrails.PersonID) {
 	s.t.Helper()
 	token, id = s.supervisor(login, "DC-2")
-	unlimited := guardrails.Limit{Unlimited: true}
-	err := s.db.GrantRole(s.t.Context(), store.Administrator{}, id, guardrails.Grant{Role: role, Site: "DC-1", Limit: unlimited, Daily: unlimited})
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	storetest.Grant(s.t, s.db, id, "DC-1", role)
 	return token, id
 }
 

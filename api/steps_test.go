@@ -10,10 +10,9 @@ import (
 	"tallyman/api"
 	"tallyman/guardrails"
 	"tallyman/store"
+	"tallyman/store/storetest"
 	"tallyman/warehouse"
 )
-
-const password = "correct horse battery"
 
 // personRoutes are all operations of people who are signed in.
 var personRoutes = []struct{ method, path, body string }{
@@ -28,20 +27,9 @@ var personRoutes = []struct{ method, path, body string }{
 // supervisor makes somebody and signs them in.
 func (s *service) supervisor(login string, site warehouse.Site) (token string, id guardrails.PersonID) {
 	s.t.Helper()
-	by, unlimited := store.Administrator{}, guardrails.Limit{Unlimited: true}
-	id, err := s.db.AddPerson(s.t.Context(), by, login, login, "", password)
-	if err == nil {
-		err = s.db.SetRefs(s.t.Context(), by, id, nil)
-	}
-	for _, role := range []guardrails.Role{"supervisor", "inventory_control", "it", "customer_service", "transportation"} {
-		if err == nil {
-			err = s.db.GrantRole(s.t.Context(), by, id, guardrails.Grant{Role: role, Site: site, Limit: unlimited, Daily: unlimited})
-		}
-	}
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	w := s.call("POST", "/v1/sessions", "", fmt.Sprintf(`{"user":%q,"password":%q}`, login, password), "Content-Type", "application/json")
+	id = storetest.Person(s.t, s.db, login, login)
+	storetest.Grant(s.t, s.db, id, site, "supervisor", "inventory_control", "it", "customer_service", "transportation")
+	w := s.call("POST", "/v1/sessions", "", fmt.Sprintf(`{"user":%q,"password":%q}`, login, storetest.Password), "Content-Type", "application/json")
 	var answer struct{ Token string }
 	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != http.StatusCreated {
 		s.t.Fatalf("sign in: %d %s", w.Code, w.Body)

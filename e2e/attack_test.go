@@ -15,11 +15,13 @@ import (
 
 	"tallyman/guardrails"
 	"tallyman/store"
+	"tallyman/store/storetest"
 )
 
 // The real program is killed where it hurts: between what it does and what it says.
 // make soak does the same many times over.
 func TestAttackProcess(t *testing.T) {
+	t.Parallel()
 	s := newSoak(t)
 	k := &killing{soak: s}
 	k.signIn()
@@ -50,23 +52,12 @@ type killing struct {
 	token string
 }
 
-const password = "correct horse battery"
-
 // signIn makes a supervisor with an account.
 func (k *killing) signIn() {
 	k.Helper()
-	by, unlimited := store.Administrator{}, guardrails.Limit{Unlimited: true}
-	id, err := k.db.AddPerson(k.Context(), by, "anna", "Anna", "", password)
-	if err == nil {
-		err = k.db.SetRefs(k.Context(), by, id, nil)
-	}
-	if err == nil {
-		err = k.db.GrantRole(k.Context(), by, id, guardrails.Grant{Role: "supervisor", Site: "DC-1", Limit: unlimited, Daily: unlimited})
-	}
-	if err == nil {
-		k.token, _, err = k.db.SignIn(k.Context(), "anna", password, "")
-	}
-	if err != nil {
+	storetest.Grant(k, k.db, storetest.Person(k, k.db, "anna", "Anna"), "DC-1", "supervisor")
+	var err error
+	if k.token, _, err = k.db.SignIn(k.Context(), "anna", storetest.Password, ""); err != nil {
 		k.Fatal(err)
 	}
 	k.awaitServing()
@@ -269,6 +260,7 @@ func attackSending(k *killing) {
 		for _, aged := range []string{ // as if time passed
 			`update execution set changed_at = changed_at - interval '1 minute' where state = 'sending'`,
 			`update river_job set attempted_at = attempted_at - interval '1 minute' where state = 'running'`,
+			`update river_leader set elected_at = elected_at - interval '1 minute', expires_at = expires_at - interval '1 minute'`,
 		} {
 			k.exec(aged)
 		}

@@ -203,6 +203,7 @@ func do(t *testing.T, req *http.Request) (int, string) {
 
 // A demo is prepared once, stopped and started again.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	bin, dir := program(t), t.TempDir()
 	t.Run("a newcomer", func(t *testing.T) { newcomer(t, bin, dir) })
 	t.Run("crashes", func(t *testing.T) { crashes(t, bin, dir) })
@@ -265,6 +266,7 @@ func fortyUnknownLines() string {
 // Killed in the middle of an import, the program imports the rest when it is
 // started again, and every event is there exactly once.
 func TestKilledImport(t *testing.T) {
+	t.Parallel()
 	bin, dir := program(t), t.TempDir()
 	events := filepath.Join(dir, "events.ndjson")
 	run(t, bin, "simulate", "--sites", "2", "--skus", "150", "--days", "150", "--end", "2026-06-30", "--out", events)

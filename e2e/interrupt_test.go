@@ -15,6 +15,7 @@ import (
 // Ctrl-C at every stage of a start ends the program and its PostgreSQL well,
 // and the next start takes up what is there.
 func TestInterrupts(t *testing.T) {
+	t.Parallel()
 	bin, dir := program(t), t.TempDir()
 	for _, stage := range []struct {
 		line   string
@@ -44,6 +45,7 @@ func TestInterrupts(t *testing.T) {
 
 // The same of serve, which has less to do.
 func TestInterruptedServe(t *testing.T) {
+	t.Parallel()
 	bin, dir := program(t), t.TempDir()
 	status, output := interruptAt(t, "msg=listening", bin, "serve", "--dir", dir, "--listen", "127.0.0.1:0")
 	if status != 0 || strings.Contains(output, "level=ERROR") {

@@ -121,3 +121,41 @@ func attackModelSwitch(w *world) {
 	w.run(ranked, 1)
 	w.ends(ranked, guardrails.Succeeded, 1)
 }
+
+// modelled is a step that a champion proposed.
+func (w *world) modelled() (store.Step, store.ModelID) {
+	w.Helper()
+	id, err := w.db.InstallModel(w.Context(), store.Model{
+		Subject: "position", Outcome: "variance", SchemaHash: "h", Params: json.RawMessage(`{}`), Metrics: json.RawMessage(`{}`),
+	}, []byte("trees"))
+	if err != nil {
+		w.Fatal(err)
+	}
+	var hash []byte
+	if err := w.owner.QueryRow(w.Context(), `select artifact_hash from model where id = $1`, id).Scan(&hash); err != nil {
+		w.Fatal(err)
+	}
+	r := recommendation(count("S"))
+	r.Evidence = guardrails.Evidence{Body: []byte(`{}`), Model: int64(id), Artifact: guardrails.Hash(hash), ScoredAt: time.Now()}
+	s, err := w.db.Propose(w.Context(), r, store.Source{})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return s, id
+}
+
+func attackModel(w *world) {
+	s, id := w.modelled()
+	w.approve(s)
+	w.exec(`update model set state = 'retired' where id = $1`, id)
+	w.run(s, 2)
+	w.ends(s, guardrails.Invalidated, 0)
+}
+
+func attackArtifact(w *world) {
+	s, id := w.modelled()
+	w.approve(s)
+	w.exec(`update model set artifact = 'other trees' where id = $1`, id)
+	w.run(s, 2)
+	w.ends(s, guardrails.Invalidated, 0)
+}

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -234,106 +233,6 @@ func attackClock(w *world) {
 	}
 	w.run(s, 1)
 	w.ends(s, guardrails.Succeeded, 1)
-}
-
-// modelled is a step that a champion proposed.
-func (w *world) modelled() (store.Step, store.ModelID) {
-	w.Helper()
-	id, err := w.db.InstallModel(w.Context(), store.Model{
-		Subject: "position", Outcome: "variance", SchemaHash: "h", Params: json.RawMessage(`{}`), Metrics: json.RawMessage(`{}`),
-	}, []byte("trees"))
-	if err != nil {
-		w.Fatal(err)
-	}
-	var hash []byte
-	if err := w.owner.QueryRow(w.Context(), `select artifact_hash from model where id = $1`, id).Scan(&hash); err != nil {
-		w.Fatal(err)
-	}
-	r := recommendation(count("S"))
-	r.Evidence = guardrails.Evidence{Body: []byte(`{}`), Model: int64(id), Artifact: guardrails.Hash(hash), ScoredAt: time.Now()}
-	s, err := w.db.Propose(w.Context(), r, store.Source{})
-	if err != nil {
-		w.Fatal(err)
-	}
-	return s, id
-}
-
-func attackModel(w *world) {
-	s, id := w.modelled()
-	w.approve(s)
-	w.exec(`update model set state = 'retired' where id = $1`, id)
-	w.run(s, 2)
-	w.ends(s, guardrails.Invalidated, 0)
-}
-
-func attackArtifact(w *world) {
-	s, id := w.modelled()
-	w.approve(s)
-	w.exec(`update model set artifact = 'other trees' where id = $1`, id)
-	w.run(s, 2)
-	w.ends(s, guardrails.Invalidated, 0)
-}
-
-// chained is an approved step with three operations, of which the second is
-// refused.
-func (w *world) chained(a guardrails.Action) store.Step {
-	w.Helper()
-	refuses := httptest.NewServer(&webhook.Receiver{Now: time.Now, Journal: func([]byte) error { return nil }})
-	w.Cleanup(refuses.Close)
-	for _, name := range []string{"erp", "aps"} {
-		if _, err := w.db.AddTarget(w.Context(), store.Target{
-			Name: name, URL: refuses.URL, Idempotent: true, Private: true, Sites: []warehouse.Site{"DC-1"}, Kinds: []guardrails.Kind{a.Kind()},
-		}); err != nil {
-			w.Fatal(err)
-		}
-	}
-	w.exec(`update target set allow_private = false where name = 'erp'`) // refused at the dial
-	return w.approve(w.propose(a))
-}
-
-func (w *world) counted(s store.Step, operation int, compensation bool) int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.effects[guardrails.IdempotencyKey(s.ID, operation, s.Payload, compensation)])
-}
-
-func attackCompensation(w *world) {
-	s := w.chained(count("S"))
-	if s = w.run(s, 2); s.State != guardrails.Compensating {
-		w.Fatalf("the step is %s: %s", s.State, s.Reason)
-	}
-	w.fail("503:x2")
-	w.run(s, 3)
-	w.ends(s, guardrails.Compensated, 1)
-	if w.counted(s, 0, true) != 1 {
-		w.Error("the first operation was not taken back once")
-	}
-	all, err := w.db.Executions(w.Context(), s.ID)
-	if err != nil || all[2].State != guardrails.Cancelled || all[2].Attempt != 0 {
-		w.Errorf("the third operation: %+v, %v", all, err)
-	}
-	want := `{"action":"cancel","of":` + string(s.PayloadBytes) + `}`
-	if got := w.effects[guardrails.IdempotencyKey(s.ID, 0, s.Payload, true)]; len(got) != 1 || got[0] != want {
-		w.Errorf("taken back by %s, want %s", got, want)
-	}
-}
-
-func attackCompensationFails(w *world) {
-	s := w.chained(count("S"))
-	w.run(s, 2)
-	w.fail("409")
-	w.run(s, 1)
-	w.ends(s, guardrails.CompensationFailed, 1)
-	letters, err := w.db.DeadLetters(w.Context(), time.Time{}, 10)
-	if err != nil || len(letters) != 1 {
-		w.Errorf("nobody is told: %+v, %v", letters, err)
-	}
-	w.fail()
-	if _, err := w.db.Decide(w.Context(), s.ID, w.person(s.Requirement.Slots[0].Role), guardrails.Replay{Reason: "unlocked"}); err != nil {
-		w.Fatal(err)
-	}
-	w.run(s, 1)
-	w.ends(s, guardrails.Compensated, 1)
 }
 
 func attackWithdraw(w *world) {

@@ -20,16 +20,10 @@ import (
 func taught(t *testing.T, n int) (*store.DB, *triage.Desk, jobs.Basis) {
 	t.Helper()
 	db, desk := storetest.DB(t), triage.NewDesk(triage.DefaultTaxonomy(), false)
-	unlimited := guardrails.Limit{Unlimited: true}
 	var by []store.By
 	for _, login := range []string{"sam", "ola", "kim"} {
-		id, err := db.AddPerson(t.Context(), store.Administrator{}, login, login, "", "correct horse battery")
-		if err == nil {
-			err = db.GrantRole(t.Context(), store.Administrator{}, id, guardrails.Grant{Role: "supervisor", Site: "DC-1", Limit: unlimited, Daily: unlimited})
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		id := storetest.Person(t, db, login, login)
+		storetest.Grant(t, db, id, "DC-1", "supervisor")
 		by = append(by, store.By{Person: id, Session: "test"})
 	}
 	words := []string{"blorb", "frimp", "quazle", "snerk", "tovish", "wumple", "yaggle", "zindar"}
@@ -129,16 +123,7 @@ func TestTooFewLabelsTeachNothing(t *testing.T) {
 // approver makes somebody who may approve everywhere as a role, just signed in.
 func approver(t *testing.T, db *store.DB, role guardrails.Role) store.By {
 	t.Helper()
-	unlimited := guardrails.Limit{Unlimited: true}
-	id, err := db.AddPerson(t.Context(), store.Administrator{}, string(role), string(role), "", "correct horse battery")
-	if err == nil {
-		err = db.SetRefs(t.Context(), store.Administrator{}, id, nil)
-	}
-	if err == nil {
-		err = db.GrantRole(t.Context(), store.Administrator{}, id, guardrails.Grant{Role: role, Site: guardrails.Everywhere, Limit: unlimited, Daily: unlimited})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	id := storetest.Person(t, db, string(role), string(role))
+	storetest.Grant(t, db, id, guardrails.Everywhere, role)
 	return store.By{Person: id, Session: "test", AuthenticatedAt: time.Now()}
 }

@@ -107,7 +107,7 @@ install_postgres_apt() {
 }
 
 has_browser() {
-	for b in chromium chromium-browser google-chrome google-chrome-stable chrome headless_shell; do
+	for b in chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable chrome headless_shell; do
 		if command -v "$b" >/dev/null; then
 			return 0
 		fi
@@ -117,6 +117,7 @@ has_browser() {
 
 install_browser() {
 	case $(manager) in
+	apt-get) install_packages chromium-headless-shell || install_packages chromium ;; # not every Debian has the lighter one
 	brew) install_packages --cask google-chrome ;;
 	*) install_packages chromium ;;
 	esac
@@ -162,7 +163,7 @@ need_browser() {
 		return
 	fi
 	say "A Chromium or Chrome for the browser tests is missing and could not be installed from here. Install it:
-  Debian           sudo apt-get install chromium
+  Debian           sudo apt-get install chromium-headless-shell
   Fedora           sudo dnf install chromium
   Alpine           sudo apk add chromium
   macOS            brew install --cask google-chrome

@@ -8,17 +8,6 @@ import (
 	"tallyman/store"
 )
 
-// only gives a person one role and no other.
-func (s *site) only(login string, role guardrails.Role) {
-	s.t.Helper()
-	id := s.person(login)
-	unlimited := guardrails.Limit{Unlimited: true}
-	grant := guardrails.Grant{Role: role, Site: "DC-1", Limit: unlimited, Daily: unlimited}
-	if err := s.db.GrantRole(s.t.Context(), store.Administrator{}, id, grant); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 // laddered is a step for which finance and a supervisor are asked, and others may
 // stand in: for finance at once, for the supervisor later.
 func (s *site) laddered(ticket string) store.Step {
@@ -42,9 +31,9 @@ func (s *site) laddered(ticket string) store.Step {
 func TestStandingInInABrowser(t *testing.T) {
 	s := start(t, time.Now())
 	s.hear("DC-1")
-	s.only("mona", "controller")
-	s.only("luis", "site_manager")
-	s.only("anna", "supervisor")
+	s.role("mona", "controller", "DC-1")
+	s.role("luis", "site_manager", "DC-1")
+	s.role("anna", "supervisor", "DC-1")
 	b := tabsOf(s)
 	mona, luis, anna := b.enter("mona"), b.enter("luis"), b.enter("anna")
 	step := s.laddered("T-1")

@@ -17,25 +17,24 @@ import (
 
 	"tallyman/guardrails"
 	"tallyman/store"
+	"tallyman/store/storetest"
 )
 
 // shots keeps a picture of every state that the test below walks through:
 // go test ./web -run TestInABrowser -shots DIR
 var shots = flag.String("shots", "", "folder for pictures of every page")
 
-// tabs is a real browser; each of its people has a tab and cookies of their own.
+// tabs are those of a site's people; each has one, and cookies of their own.
 type tabs struct {
 	*site
-	ctx context.Context //nolint:containedctx // it is the browser
 	url string
 }
 
 func tabsOf(s *site) *tabs {
 	s.t.Helper()
-	ctx := chromium(s.t)
 	served := httptest.NewServer(s.h)
 	s.t.Cleanup(served.Close)
-	return &tabs{s, ctx, served.URL}
+	return &tabs{s, served.URL}
 }
 
 type visitor struct {
@@ -47,12 +46,7 @@ type visitor struct {
 // enter opens a tab and signs somebody in there.
 func (b *tabs) enter(login string) *visitor {
 	b.t.Helper()
-	ctx, stop := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
-	b.t.Cleanup(stop)
-	v := &visitor{b, ctx, login}
-	if err := chromedp.Do(ctx); err != nil { // the tab lives as long as the context of its first action
-		b.t.Fatal(err)
-	}
+	v := &visitor{b, chromium(b.t), login}
 	v.open("/steps")
 	v.signInHere()
 	return v
@@ -60,7 +54,7 @@ func (b *tabs) enter(login string) *visitor {
 
 func (v *visitor) signInHere() {
 	v.t.Helper()
-	v.run(chromedp.Clear(chromedp.CSS("#login")), chromedp.SendKeys(chromedp.CSS("#login"), v.name), chromedp.SendKeys(chromedp.CSS("#password"), password))
+	v.run(chromedp.Clear(chromedp.CSS("#login")), chromedp.SendKeys(chromedp.CSS("#login"), v.name), chromedp.SendKeys(chromedp.CSS("#password"), storetest.Password))
 	v.click("form.stack button.primary")
 	v.run(chromedp.WaitVisible(chromedp.CSS("form[action='/signout']")))
 }
@@ -172,7 +166,7 @@ func TestInABrowser(t *testing.T) {
 	t.Run("signed out", func(t *testing.T) {
 		step := s.propose("T-7", machine)
 		cleo.open("/steps/" + string(step.ID))
-		if _, _, err := s.db.SignIn(t.Context(), "cleo", password, cleo.token()); err != nil {
+		if _, _, err := s.db.SignIn(t.Context(), "cleo", storetest.Password, cleo.token()); err != nil {
 			t.Fatal(err)
 		}
 		cleo.click(approve)

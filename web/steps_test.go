@@ -12,10 +12,9 @@ import (
 
 	"tallyman/guardrails"
 	"tallyman/store"
+	"tallyman/store/storetest"
 	"tallyman/warehouse"
 )
-
-const password = "correct horse battery"
 
 // roles are all that a policy might ask for.
 var roles = []guardrails.Role{
@@ -25,21 +24,9 @@ var roles = []guardrails.Role{
 // person makes somebody who holds every role at the sites.
 func (s *site) person(login string, sites ...warehouse.Site) guardrails.PersonID {
 	s.t.Helper()
-	by := store.Administrator{}
-	id, err := s.db.AddPerson(s.t.Context(), by, login, strings.ToUpper(login[:1])+login[1:], login+"@example.com", password)
-	if err == nil {
-		err = s.db.SetRefs(s.t.Context(), by, id, nil)
-	}
+	id := storetest.Person(s.t, s.db, login, strings.ToUpper(login[:1])+login[1:])
 	for _, code := range sites {
-		for _, role := range roles {
-			if err == nil {
-				unlimited := guardrails.Limit{Unlimited: true}
-				err = s.db.GrantRole(s.t.Context(), by, id, guardrails.Grant{Role: role, Site: code, Limit: unlimited, Daily: unlimited})
-			}
-		}
-	}
-	if err != nil {
-		s.t.Fatal(err)
+		storetest.Grant(s.t, s.db, id, code, roles...)
 	}
 	return id
 }
@@ -79,7 +66,7 @@ func (s *site) browser() *client { return &client{s, map[string]string{}} }
 func (s *site) signIn(login string) *client {
 	s.t.Helper()
 	b := s.browser()
-	if status, _, to := b.post("/signin", "login", login, "password", password, "next", "/steps"); status != http.StatusSeeOther || to != "/steps" {
+	if status, _, to := b.post("/signin", "login", login, "password", storetest.Password, "next", "/steps"); status != http.StatusSeeOther || to != "/steps" {
 		s.t.Fatalf("sign in as %s: %d to %q", login, status, to)
 	}
 	return b
@@ -149,13 +136,13 @@ func TestSigningIn(t *testing.T) {
 		t.Errorf("a wrong password: %d", status)
 	}
 	for name, header := range map[string]string{"elsewhere": "cross-site", "a sibling": "same-site"} {
-		r := nobody.form("/signin", "login", "anna", "password", password)
+		r := nobody.form("/signin", "login", "anna", "password", storetest.Password)
 		r.Header.Set("Sec-Fetch-Site", header)
 		if status, page, _ := nobody.send(r); status != 403 || !strings.Contains(page, "Nothing was changed") {
 			t.Errorf("a form from %s: %d", name, status)
 		}
 	}
-	if status, _, _ := nobody.send(nobody.form("/signin", "login", "anna", "password", password)); status != 403 {
+	if status, _, _ := nobody.send(nobody.form("/signin", "login", "anna", "password", storetest.Password)); status != 403 {
 		t.Errorf("a form from nowhere: %d", status)
 	}
 	anna := s.signIn("anna")

@@ -67,7 +67,6 @@ func (v *visitor) key(k string) {
 
 // The pages are sound at the width of a desk and of a phone, light and dark.
 func TestBrowserTickets(t *testing.T) {
-	window := chromium(t)
 	s := start(t, time.Now())
 	s.hear("DC-1")
 	s.person("anna", "DC-1")
@@ -75,15 +74,15 @@ func TestBrowserTickets(t *testing.T) {
 	s.file("DC-1", "Forklift hit a picker in aisle 7, he is bleeding")
 	s.file("DC-1", vagueText+" Wareneingangsprüfungsprotokollnummernverzeichnis12345678901234567890")
 	token := s.signIn("anna").cookies["tallyman"]
+	b := s.open(screens[0])
+	(&visitor{tabs: &tabs{site: s, url: b.server.URL}, ctx: b.ctx}).setToken(token)
 	for _, on := range screens {
-		b := s.open(window, on)
-		(&visitor{tabs: &tabs{site: s, url: b.server.URL}, ctx: b.ctx}).setToken(token)
+		b.turn(on)
 		b.look("tickets", "/tickets", "Forklift hit a picker")
 		b.look("ticket", "/tickets/"+string(id), "What was written")
 		b.look("no-match", "/tickets?owner=nobody", "No ticket with this filter")
 	}
-	b := s.open(window, screens[0])
-	(&visitor{tabs: &tabs{site: s, url: b.server.URL}, ctx: b.ctx}).setToken(token)
+	b.turn(screens[0])
 	b.look("tickets", "/tickets", "Forklift hit a picker")
 	owner := eval[string](b, `document.getElementById("owner").options[1].value`)
 	b.pick("owner", owner)

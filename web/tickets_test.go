@@ -10,6 +10,7 @@ import (
 
 	"tallyman/guardrails"
 	"tallyman/store"
+	"tallyman/store/storetest"
 	"tallyman/triage"
 	"tallyman/warehouse"
 )
@@ -46,11 +47,7 @@ func (s *site) ticket(id store.TicketID) store.TicketView {
 func (s *site) role(login string, role guardrails.Role, code warehouse.Site) guardrails.PersonID {
 	s.t.Helper()
 	id := s.person(login)
-	unlimited := guardrails.Limit{Unlimited: true}
-	err := s.db.GrantRole(s.t.Context(), store.Administrator{}, id, guardrails.Grant{Role: role, Site: code, Limit: unlimited, Daily: unlimited})
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	storetest.Grant(s.t, s.db, id, code, role)
 	return id
 }
 

@@ -184,7 +184,7 @@ func TestSigningInWithANUL(t *testing.T) {
 	s := start(t, time.Now())
 	s.person("anna", "DC-1")
 	for _, login := range []string{"an\x00na", "\x00", "anna\xff"} {
-		status, page, _ := s.browser().post("/signin", "login", login, "password", password)
+		status, page, _ := s.browser().post("/signin", "login", login, "password", storetest.Password)
 		if says(t, page, "That did not work"); status != http.StatusUnauthorized {
 			t.Errorf("%q: %d", login, status)
 		}

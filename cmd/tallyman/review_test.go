@@ -35,14 +35,7 @@ func TestWhatIsKeptForReviewCanBeReviewed(t *testing.T) {
 	if err != nil || step.State != guardrails.Blocked {
 		t.Fatalf("a substitution that no customer agreed to is %s, %v", step.State, err)
 	}
-	unlimited := guardrails.Limit{Unlimited: true}
-	id, err := db.AddPerson(t.Context(), store.Administrator{}, "olga", "Olga", "olga@example.com", "correct horse battery")
-	if err == nil {
-		err = db.GrantRole(t.Context(), store.Administrator{}, id, guardrails.Grant{Role: guardrails.PolicyOwner, Site: guardrails.Everywhere, Limit: unlimited, Daily: unlimited})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	storetest.Grant(t, db, storetest.Person(t, db, "olga", "Olga"), guardrails.Everywhere, guardrails.PolicyOwner)
 	if out, code := printed(t, "policy", "rejudge", string(step.ID), "--by", "olga@example.com"); code != 1 || !strings.Contains(out, "the customer has not agreed") {
 		t.Errorf("a denied step is judged anew: %d %s", code, out)
 	}
