@@ -23,6 +23,8 @@ const (
 	wakeEvery  = time.Minute
 	probeEvery = 6 * time.Hour
 	refitHour  = 2 // of the day, UTC
+
+	rehearseTime = 20 * time.Second
 )
 
 // Budget makes a budget of a day and site out of the database's.
@@ -72,7 +74,11 @@ func tendTickets(ctx context.Context, db *store.DB, desk *triage.Desk, client *l
 	defer codes.Stop()
 	defer wake.Stop()
 	defer again.Stop()
-	say("model of tickets", AdoptTicketModel(ctx, db, desk))
+	adopt := func() {
+		say("model of tickets", AdoptTicketModel(ctx, db, desk))
+		say("memory of tickets", db.RecallTickets(ctx, desk, 1)) // a model that is new in force has none
+	}
+	adopt()
 	probeServer(ctx, client, log)
 	for {
 		select {
@@ -87,7 +93,7 @@ func tendTickets(ctx context.Context, db *store.DB, desk *triage.Desk, client *l
 		case <-wake.C:
 			_, err := db.WakeAsks(ctx)
 			say("waking asks", err)
-			say("model of tickets", AdoptTicketModel(ctx, db, desk))
+			adopt()
 			if clock().UTC().Hour() == refitHour {
 				say("refit of tickets", db.EnqueueRefit(ctx))
 			}
@@ -113,6 +119,22 @@ func probeServer(ctx context.Context, client *llm.Client, log *slog.Logger) {
 		return
 	}
 	log.Info("language model", slog.String("model", caps.Model), slog.String("path", string(caps.Path)), slog.Bool("log_probabilities", caps.LogProbs))
+}
+
+// RehearseTickets makes the first ticket that a process takes as quick as later
+// ones: it recalls what came before and takes some tickets that it does not
+// keep. When that fails or takes longer than rehearseTime, the first ticket is
+// slow and nothing else.
+func RehearseTickets(ctx context.Context, db *store.DB, desk *triage.Desk, threads int, now time.Time, log *slog.Logger) {
+	short, cancel := context.WithTimeout(ctx, rehearseTime)
+	defer cancel()
+	err := db.RecallTickets(short, desk, threads)
+	if err == nil {
+		err = db.RehearseTickets(short, desk, now)
+	}
+	if err != nil && ctx.Err() == nil {
+		log.Warn("rehearsing tickets; the first one will be slow", slog.Any("error", err))
+	}
 }
 
 // AdoptTicketModel puts the champion of the registry in force on a desk, unless

@@ -53,11 +53,15 @@ type Code struct {
 
 // KnownCodes returns those of the codes that events of a site name.
 func (db *DB) KnownCodes(ctx context.Context, site warehouse.Site, codes []Code) (map[Code]bool, error) {
+	return knownCodes(ctx, db.pool, site, codes)
+}
+
+func knownCodes(ctx context.Context, q querier, site warehouse.Site, codes []Code) (map[Code]bool, error) {
 	kinds, values := make([]string, len(codes)), make([]string, len(codes))
 	for i, c := range codes {
 		kinds[i], values[i] = string(c.Kind), c.Value
 	}
-	rows, _ := db.pool.Query(ctx, `
+	rows, _ := q.Query(ctx, `
 		select k.kind, k.code
 		from unnest($2::text[], $3::text[]) asked (kind, code)
 		join known_code k on k.site = $1 and k.kind = asked.kind and k.code = asked.code`, site, kinds, values)
@@ -73,8 +77,8 @@ func (db *DB) KnownCodes(ctx context.Context, site warehouse.Site, codes []Code)
 	return known, nil
 }
 
-// Entities finds what a text names, looked up among the events of a site.
-func (db *DB) Entities(ctx context.Context, site warehouse.Site, text string) ([]triage.Entity, error) {
+// entitiesOf finds what a text names, looked up among the events of a site.
+func entitiesOf(ctx context.Context, q querier, site warehouse.Site, text string) ([]triage.Entity, error) {
 	asked := map[Code]bool{}
 	triage.Entities(text, func(kind triage.EntityKind, value string) bool {
 		asked[Code{kind, value}] = true
@@ -84,7 +88,7 @@ func (db *DB) Entities(ctx context.Context, site warehouse.Site, text string) ([
 	for c := range asked {
 		codes = append(codes, c)
 	}
-	known, err := db.KnownCodes(ctx, site, codes)
+	known, err := knownCodes(ctx, q, site, codes)
 	if err != nil {
 		return nil, err
 	}

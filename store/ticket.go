@@ -118,33 +118,38 @@ func (db *DB) TakeTicket(ctx context.Context, t *triage.Taxonomy, in *Intake, an
 	}
 	var bytes []byte
 	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		bytes, err = answeredTicket(ctx, tx, in.By)
-		if err != nil || bytes != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `insert into site (code, name) values ($1, $1) on conflict do nothing`, in.Site)
-		if err != nil {
-			return err
-		}
-		l, err := db.firstLabel(ctx, tx, t, in)
-		if err != nil {
-			return err
-		}
-		if bytes, err = answer(l); err != nil {
-			return err
-		}
-		if err := insertTicket(ctx, tx, t, in, bytes); err != nil {
-			return err
-		}
-		if err := insertTicketLabel(ctx, tx, in.ID, taxonomy, l); err != nil {
-			return err
-		}
-		return db.askLater(ctx, tx, in)
+		bytes, err = db.takeTicket(ctx, tx, t, taxonomy, in, answer)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("ticket at %s: %w", in.Site, err)
 	}
 	return bytes, nil
+}
+
+func (db *DB) takeTicket(ctx context.Context, tx pgx.Tx, t *triage.Taxonomy, taxonomy []byte, in *Intake, answer func(*TicketLabel) ([]byte, error)) ([]byte, error) {
+	bytes, err := answeredTicket(ctx, tx, in.By)
+	if err != nil || bytes != nil {
+		return bytes, err
+	}
+	_, err = tx.Exec(ctx, `insert into site (code, name) values ($1, $1) on conflict do nothing`, in.Site)
+	if err != nil {
+		return nil, err
+	}
+	l, err := db.firstLabel(ctx, tx, t, in)
+	if err != nil {
+		return nil, err
+	}
+	if bytes, err = answer(l); err != nil {
+		return nil, err
+	}
+	if err := insertTicket(ctx, tx, t, in, bytes); err != nil {
+		return nil, err
+	}
+	if err := insertTicketLabel(ctx, tx, in.ID, taxonomy, l); err != nil {
+		return nil, err
+	}
+	return bytes, db.askLater(ctx, tx, in)
 }
 
 // answeredTicket returns what a request was answered with, nil for a new one.

@@ -17,12 +17,16 @@ const (
 // what it names, and which tickets of its site it is like. It asks no language
 // model.
 func (db *DB) Examine(ctx context.Context, desk *triage.Desk, in *Intake) error {
+	return examine(ctx, db.pool, desk, desk.Memory(in.Site), in)
+}
+
+func examine(ctx context.Context, q querier, desk *triage.Desk, m *triage.Memory, in *Intake) error {
 	in.Opinion, in.Asks = desk.Judge(in.Text), desk.Asks
 	var err error
-	if in.Entities, err = db.Entities(ctx, in.Site, in.Text); err != nil {
+	if in.Entities, err = entitiesOf(ctx, q, in.Site, in.Text); err != nil {
 		return err
 	}
-	near, err := db.Remember(ctx, desk.Memory(in.Site), in.Site, in.Text, neighbours, alikeFrom)
+	near, err := remember(ctx, q, m, in.Site, in.Text, neighbours, alikeFrom)
 	if err != nil {
 		return err
 	}

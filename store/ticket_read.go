@@ -319,12 +319,16 @@ func namesOf(ctx context.Context, q querier, v *TicketView) error {
 // Remember adds to a memory what came to a site since, and returns the tickets
 // that a text is like, the likest first.
 func (db *DB) Remember(ctx context.Context, m *triage.Memory, site warehouse.Site, text string, k int, least float64) ([]SimilarTicket, error) {
+	return remember(ctx, db.pool, m, site, text, k, least)
+}
+
+func remember(ctx context.Context, q querier, m *triage.Memory, site warehouse.Site, text string, k int, least float64) ([]SimilarTicket, error) {
 	recent := m.Recent()
 	first := int64(0)
 	if len(recent) > 0 {
 		first = recent[0]
 	}
-	rows, _ := db.pool.Query(ctx, `
+	rows, _ := q.Query(ctx, `
 		select n, body
 		from (
 			select n, body
@@ -350,7 +354,7 @@ func (db *DB) Remember(ctx context.Context, m *triage.Memory, site warehouse.Sit
 	for i, x := range near {
 		numbers[i], similarity[i] = x.Key, x.Similarity
 	}
-	rows, _ = db.pool.Query(ctx, `
+	rows, _ = q.Query(ctx, `
 		select `+similarColumns+`, near.similarity
 		from unnest($2::bigint[], $3::float8[]) near (n, similarity)
 		join ticket t on t.n = near.n and t.site = $1

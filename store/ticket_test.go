@@ -255,3 +255,22 @@ func TestCodesAreThoseOfTheEvents(t *testing.T) {
 		t.Errorf("at another site %+v, %v", known, err)
 	}
 }
+
+func TestARehearsalLeavesNothing(t *testing.T) {
+	db := storetest.DB(t)
+	desk := triage.NewDesk(triage.DefaultTaxonomy(), true)
+	if err := db.RehearseTickets(t.Context(), desk, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	sites, err := db.Sites(t.Context())
+	if err != nil || len(sites) != 0 {
+		t.Errorf("sites %+v, %v, want none", sites, err)
+	}
+	found, err := db.Tickets(t.Context(), store.TicketFilter{}, store.TicketCursor{}, 10)
+	if err != nil || len(found) != 0 {
+		t.Errorf("tickets %+v, %v, want none", found, err)
+	}
+	if found, err := db.Invariants(t.Context()); err != nil || len(found) > 0 {
+		t.Errorf("invariants: %+v, %v", found, err)
+	}
+}

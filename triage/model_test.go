@@ -93,7 +93,7 @@ func TestADamagedFileIsRefused(t *testing.T) {
 		file []byte
 	}{
 		{"nothing", nil},
-		{"one of an earlier version", append([]byte("tallyman triage 2\n"), whole[len(fileMagic):]...)},
+		{"one of an earlier version", append([]byte("tallyman triage 3\n"), whole[len(fileMagic):]...)},
 		{"another file", []byte("PK\x03\x04 something else altogether")},
 		{"half of it", whole[:len(whole)/2]},
 		{"a flipped bit", append(append(bytes.Clone(whole[:900]), whole[900]^1), whole[901:]...)},
@@ -119,7 +119,7 @@ func TestClassifyTextsNobodyWouldWrite(t *testing.T) {
 }
 
 func TestAFileOfAnEarlierVersionSaysSo(t *testing.T) {
-	if _, err := ReadModel(strings.NewReader("tallyman triage 2\nand so on")); !errors.Is(err, ErrOldModel) {
+	if _, err := ReadModel(strings.NewReader("tallyman triage 3\nand so on")); !errors.Is(err, ErrOldModel) {
 		t.Errorf("got %v, want ErrOldModel", err)
 	}
 }

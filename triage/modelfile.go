@@ -18,7 +18,7 @@ import (
 // IEEE 754, texts have their length in front. n-grams rise within a block and
 // share their beginning with the one before; a class's weights are whole steps
 // from -127 to 127.
-const fileMagic = "tallyman triage 3\n"
+const fileMagic = "tallyman triage 4\n"
 
 // Limits of a file, so that a bad one cannot take the machine.
 const (
@@ -94,6 +94,7 @@ func (f fileWriter) model(m *Model) {
 	f.floats(m.scope.quantiles...)
 	f.floats(m.threshold)
 	f.lexicon(m.vocabulary.lexicon)
+	f.floats(m.vocabulary.shares[:]...)
 	for b := range blocks {
 		grams := m.vocabulary.grams[m.vocabulary.starts[b]:m.vocabulary.starts[b+1]]
 		f.count(len(grams))
@@ -102,7 +103,7 @@ func (f fileWriter) model(m *Model) {
 			same := sharedPrefix(before, g.text)
 			f.count(same)
 			f.text(g.text[same:])
-			f.singles([]float32{g.idf})
+			f.singles([]float32{g.weight})
 			before = g.text
 		}
 	}
@@ -287,15 +288,19 @@ func (f *fileReader) model() *Model {
 
 func (f *fileReader) vocabulary(labels int) *vocabulary {
 	v := &vocabulary{lexicon: f.lexicon()}
+	f.floats("share", v.shares[:])
+	if slices.Min(v.shares[:]) < 0 {
+		f.fail("a share is below 0")
+	}
 	for b := range blocks {
 		before := ""
 		for i := range f.count("number of n-grams", 0, min(maxGrams, maxWeights/max(labels, 1)/int(blocks))) {
 			same := f.count("shared beginning", 0, len(before))
-			g := gram{text: before[:same] + f.text("n-gram"), idf: f.single("idf")}
+			g := gram{text: before[:same] + f.text("n-gram"), weight: f.single("weight")}
 			if f.err != nil {
 				return v
 			}
-			if i > 0 && g.text <= before || len(g.text) > maxTextBytes || g.idf <= 0 {
+			if i > 0 && g.text <= before || len(g.text) > maxTextBytes || g.weight <= 0 {
 				f.fail("n-gram %q is out of order, too long or without weight", g.text)
 			}
 			v.grams = append(v.grams, g)

@@ -130,7 +130,14 @@ func (c *corpus) fit(ctx context.Context, rows []int) (*Model, error) {
 		return nil, errors.New("training: no word is in two examples; more examples are needed")
 	}
 	vectors := make([]vector, len(texts))
-	parallel(c.settings.Threads, len(texts), func(i int) { vectors[i], _ = m.vocabulary.vector(texts[i]) })
+	parallel(c.settings.Threads, len(texts), func(i int) { vectors[i], _ = m.vocabulary.count(texts[i]) })
+	if m.vocabulary.lexicon == nil {
+		if many(len(rows), len(c.names)) {
+			m.vocabulary.shares = manyShares
+		}
+		m.vocabulary.learnWeights(vectors, labels, len(c.names))
+	}
+	parallel(c.settings.Threads, len(texts), func(i int) { m.vocabulary.weigh(vectors[i]) })
 	var err error
 	m.linear, err = fitSVM(ctx, vectors, labels, len(m.vocabulary.grams), len(c.names), c.cost(), c.settings.Seed, c.settings.Threads)
 	if err == nil {
@@ -139,13 +146,13 @@ func (c *corpus) fit(ctx context.Context, rows []int) (*Model, error) {
 	return m, err
 }
 
-// cost is the wanted one. Where a label has very many examples their errors are
-// noise rather than hints: chosen on parts of the training files of public sets.
+// cost is the wanted one, or what did best on parts of the training files of
+// public sets.
 func (c *corpus) cost() float64 {
 	switch {
 	case c.settings.Cost > 0:
 		return c.settings.Cost
-	case len(c.texts) > 2000*len(c.names):
+	case many(len(c.texts), len(c.names)):
 		return 0.5
 	}
 	return 2

@@ -24,31 +24,33 @@ func (v vector) squared() float64 {
 
 // gram is what a model knows of one feature.
 type gram struct {
-	text string
-	idf  float32
+	text   string
+	weight float32
 }
 
-// vocabulary turns texts into vectors: sublinear term frequency times inverse
-// document frequency, each block of features scaled to its share.
+// vocabulary turns texts into vectors: sublinear term frequency times weight, each
+// block of features scaled to its share.
 type vocabulary struct {
 	grams  []gram // words first, then runs of characters
 	starts [blocks + 1]int32
 	index  [blocks]map[string]int32
 
-	lexicon *Lexicon // nil for none
+	lexicon *Lexicon        // nil for none
+	shares  [blocks]float64 // of a vector's squared length that each block has
 }
 
-// blockShares are the parts of a vector's squared length that words, runs of
-// characters and concepts have, chosen by cross-validation on the ticket
-// corpus; without a lexicon the first two share alike.
-var blockShares = [blocks]float64{0.3, 0.3, 0.4}
+// Shares of words, runs of characters and concepts, chosen by cross-validation:
+// with concepts on the ticket corpus, without on parts of the training files of
+// public sets. Where most words were seen often, runs of characters add little.
+var (
+	lexiconShares = [blocks]float64{0.3, 0.3, 0.4}
+	plainShares   = [blocks]float64{0.5, 0.5}
+	manyShares    = [blocks]float64{0.8, 0.2}
+)
 
-func (v *vocabulary) share(b block) float64 {
-	if v.lexicon == nil {
-		return 0.5
-	}
-	return blockShares[b]
-}
+// many reports whether there are so many examples a label that most words were
+// seen often, and that wrong examples are noise rather than hints.
+func many(examples, labels int) bool { return examples > 2000*labels }
 
 // rarity is the power of the inverse document frequency. Without a lexicon half
 // of it does better: chosen on parts of the training files of public sets and by
@@ -71,7 +73,10 @@ func (v *vocabulary) features(normalized string, each func(b block, gram string)
 // learnVocabulary keeps the n-grams that at least minTexts of the normalised
 // texts contain, and of those the maxGrams most frequent of each block.
 func learnVocabulary(texts []string, minTexts, maxGrams int, lexicon *Lexicon) *vocabulary {
-	v := &vocabulary{lexicon: lexicon}
+	v := &vocabulary{lexicon: lexicon, shares: plainShares}
+	if lexicon != nil {
+		v.shares = lexiconShares
+	}
 	type seen struct{ texts, last int32 }
 	var counts [blocks]map[string]*seen
 	for b := range counts {
@@ -125,6 +130,14 @@ func (v *vocabulary) indexGrams() {
 // vector is the text's vector, of length 1 unless the text has nothing known
 // in one block or both, and the share of its n-grams that are known.
 func (v *vocabulary) vector(normalized string) (vec vector, known float64) {
+	vec, known = v.count(normalized)
+	v.weigh(vec)
+	return vec, known
+}
+
+// count is how often a text has each known n-gram, and the share of its n-grams
+// that are known.
+func (v *vocabulary) count(normalized string) (counts vector, known float64) {
 	ids, all := make([]int32, 0, 5*len(normalized)), 0
 	familiar := 0
 	v.features(normalized, func(b block, g string) {
@@ -139,24 +152,32 @@ func (v *vocabulary) vector(normalized string) (vec vector, known float64) {
 	})
 	known = float64(familiar) / float64(max(all, 1))
 	slices.Sort(ids)
-	out := vector{at: ids[:0:len(ids)], value: make([]float32, 0, len(ids))}
-	var squared [blocks]float64
+	counts = vector{at: ids[:0:len(ids)], value: make([]float32, 0, len(ids))}
 	for i := 0; i < len(ids); {
 		id, n := ids[i], 0
 		for ; i < len(ids) && ids[i] == id; i++ {
 			n++
 		}
-		x := (1 + math.Log(float64(n))) * float64(v.grams[id].idf)
+		counts.at, counts.value = append(counts.at, id), append(counts.value, float32(n))
+	}
+	return counts, known
+}
+
+// weigh makes counts a vector: sublinear, each n-gram with its weight, each block
+// scaled to its share.
+func (v *vocabulary) weigh(counts vector) {
+	var squared [blocks]float64
+	for i, id := range counts.at {
+		x := (1 + math.Log(float64(counts.value[i]))) * float64(v.grams[id].weight)
+		counts.value[i] = float32(x)
 		squared[v.blockOf(id)] += x * x
-		out.at, out.value = append(out.at, id), append(out.value, float32(x))
 	}
 	for b := range squared {
-		squared[b] = math.Sqrt(squared[b] / v.share(block(b)))
+		squared[b] = math.Sqrt(squared[b] / v.shares[b])
 	}
-	for i, id := range out.at {
-		out.value[i] = float32(float64(out.value[i]) / squared[v.blockOf(id)])
+	for i, id := range counts.at {
+		counts.value[i] = float32(float64(counts.value[i]) / squared[v.blockOf(id)])
 	}
-	return out, known
 }
 
 func (v *vocabulary) blockOf(id int32) block {

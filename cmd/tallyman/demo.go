@@ -101,11 +101,9 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if err := fileTickets(ctx, db, desk); err != nil {
 		return err
 	}
-	if err := c.announce(ctx, db, listener.Addr().String(), ready); err != nil {
-		return err
-	}
 	defer func() { _ = os.Remove(ready) }()
-	err = serve(ctx, listener, &service{db, engine, desk, basis, client}, web.Config{OpenQueue: true}, log)
+	announce := func() error { return c.announce(ctx, db, listener.Addr().String(), ready) }
+	err = serve(ctx, listener, &service{db, engine, desk, basis, client}, web.Config{OpenQueue: true}, announce, log)
 	end()
 	err = errors.Join(err, targetEnded())
 	say("stopped; the data is kept in " + c.Dir)

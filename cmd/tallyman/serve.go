@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -102,8 +103,11 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log.Info("listening", slog.String("url", "http://"+listener.Addr().String()))
-	return serve(ctx, listener, &service{db, engine, desk, basis, client}, config, log)
+	ready := func() error {
+		log.Info("listening", slog.String("url", "http://"+listener.Addr().String()))
+		return nil
+	}
+	return serve(ctx, listener, &service{db, engine, desk, basis, client}, config, ready, log)
 }
 
 // service is what a program serves from.
@@ -116,9 +120,10 @@ type service struct {
 }
 
 // serve answers requests, follows events, ranks and executes until ctx ends, and returns
-// when everything has stopped. That ctx ended is no error, also where it ended
-// while something was still starting.
-func serve(ctx context.Context, listener net.Listener, s *service, config web.Config, log *slog.Logger) error {
+// when everything has stopped. It calls ready when the first request will be
+// answered as quickly as later ones. That ctx ended is no error, also where it
+// ended while something was still starting.
+func serve(ctx context.Context, listener net.Listener, s *service, config web.Config, ready func() error, log *slog.Logger) error {
 	db, engine := s.db, s.engine
 	config.Taxonomy = s.desk.Taxonomy
 	pages, err := web.New(db, time.Now, log, config)
@@ -137,12 +142,6 @@ func serve(ctx context.Context, listener net.Listener, s *service, config web.Co
 	}
 	interrupted := ctx
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
 	group.Go(func() error {
 		<-ctx.Done()
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -164,6 +163,16 @@ func serve(ctx context.Context, listener net.Listener, s *service, config web.Co
 	group.Go(func() error { return jobs.Work(ctx, db, engine, time.Now, log) })
 	group.Go(func() error { return jobs.Execute(ctx, db, time.Now, log) })
 	group.Go(func() error { return jobs.Tickets(ctx, db, s.desk, s.basis, s.client, time.Now, log) })
+	group.Go(func() error { // the last, when the others have taken the connections that they keep
+		jobs.RehearseTickets(ctx, db, s.desk, runtime.GOMAXPROCS(0), time.Now(), log)
+		if err := ready(); err != nil {
+			return err
+		}
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
 	err = group.Wait()
 	if interrupted.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil
