@@ -130,6 +130,9 @@ func (db *DB) inTwo(ctx context.Context, read func(*pgx.Batch), write func(*pgx.
 	defer conn.Release() // which closes it when its transaction is still open
 	q := &pgx.Batch{}
 	q.Queue(`begin isolation level read committed`) // each statement has to see what was committed before its locks
+	// Every statement finds a few rows by their key, in triggers too: planning it anew for
+	// its values, as PostgreSQL comes to do where tables have grown, costs more than all of them.
+	q.Queue(`set local plan_cache_mode = force_generic_plan`)
 	read(q)
 	if err = conn.SendBatch(ctx, q).Close(); err == nil {
 		q = &pgx.Batch{}

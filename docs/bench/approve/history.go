@@ -55,8 +55,12 @@ func history(ctx context.Context, w *world, steps int, signer *audit.Signer) err
 	if _, err := w.db.SequenceAudit(ctx, signer); err != nil {
 		return err
 	}
-	_, err := w.owner.Exec(ctx, `vacuum analyze`) // as a server does by itself in time
-	return err
+	for _, sql := range []string{`vacuum analyze`, `checkpoint`} { // as a server does by itself in time
+		if _, err := w.owner.Exec(ctx, sql); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func copySteps(ctx context.Context, conn *pgx.Conn, steps int) error {
