@@ -38,7 +38,7 @@ func NewIndex[K cmp.Ordered](m *Model) *Index[K] {
 func (x *Index[K]) Add(key K, text string) {
 	row := int32(len(x.keys))
 	x.keys = append(x.keys, key)
-	v, _ := x.model.vocabulary.vector(Normalize(text))
+	v := x.model.vocabulary.likeness(Normalize(text))
 	for i, at := range v.at {
 		x.postings[at] = append(x.postings[at], posting{row, v.value[i]})
 	}
@@ -47,7 +47,7 @@ func (x *Index[K]) Add(key K, text string) {
 // Nearest returns the k most similar texts of at least the given similarity,
 // the most similar first, then by key.
 func (x *Index[K]) Nearest(text string, k int, least float64) []Neighbour[K] {
-	v, _ := x.model.vocabulary.vector(Normalize(text))
+	v := x.model.vocabulary.likeness(Normalize(text))
 	sums := make([]float32, len(x.keys))
 	for i, at := range v.at {
 		for _, p := range x.postings[at] {

@@ -104,6 +104,9 @@ func (f fileWriter) model(m *Model) {
 			f.count(same)
 			f.text(g.text[same:])
 			f.singles([]float32{g.weight})
+			if m.vocabulary.lexicon == nil {
+				f.singles([]float32{g.rarity})
+			}
 			before = g.text
 		}
 	}
@@ -297,10 +300,13 @@ func (f *fileReader) vocabulary(labels int) *vocabulary {
 		for i := range f.count("number of n-grams", 0, min(maxGrams, maxWeights/max(labels, 1)/int(blocks))) {
 			same := f.count("shared beginning", 0, len(before))
 			g := gram{text: before[:same] + f.text("n-gram"), weight: f.single("weight")}
+			if g.rarity = g.weight; v.lexicon == nil {
+				g.rarity = f.single("rarity")
+			}
 			if f.err != nil {
 				return v
 			}
-			if i > 0 && g.text <= before || len(g.text) > maxTextBytes || g.weight <= 0 {
+			if i > 0 && g.text <= before || len(g.text) > maxTextBytes || g.weight <= 0 || g.rarity <= 0 {
 				f.fail("n-gram %q is out of order, too long or without weight", g.text)
 			}
 			v.grams = append(v.grams, g)

@@ -25,7 +25,8 @@ func (v vector) squared() float64 {
 // gram is what a model knows of one feature.
 type gram struct {
 	text   string
-	weight float32
+	weight float32 // for telling labels apart
+	rarity float32 // for telling texts apart: a power of its inverse document frequency
 }
 
 // vocabulary turns texts into vectors: sublinear term frequency times weight, each
@@ -73,10 +74,8 @@ func (v *vocabulary) features(normalized string, each func(b block, gram string)
 // learnVocabulary keeps the n-grams that at least minTexts of the normalised
 // texts contain, and of those the maxGrams most frequent of each block.
 func learnVocabulary(texts []string, minTexts, maxGrams int, lexicon *Lexicon) *vocabulary {
-	v := &vocabulary{lexicon: lexicon, shares: plainShares}
-	if lexicon != nil {
-		v.shares = lexiconShares
-	}
+	v := &vocabulary{lexicon: lexicon}
+	v.shares = v.usualShares()
 	type seen struct{ texts, last int32 }
 	var counts [blocks]map[string]*seen
 	for b := range counts {
@@ -110,7 +109,7 @@ func learnVocabulary(texts []string, minTexts, maxGrams int, lexicon *Lexicon) *
 		slices.Sort(kept)
 		for _, g := range kept {
 			idf := math.Pow(math.Log(float64(1+len(texts))/float64(1+counts[b][g].texts))+1, v.rarity())
-			v.grams = append(v.grams, gram{g, float32(idf)})
+			v.grams = append(v.grams, gram{g, float32(idf), float32(idf)})
 		}
 		v.starts[b+1] = int32(len(v.grams))
 	}
@@ -163,17 +162,38 @@ func (v *vocabulary) count(normalized string) (counts vector, known float64) {
 	return counts, known
 }
 
-// weigh makes counts a vector: sublinear, each n-gram with its weight, each block
-// scaled to its share.
+func (v *vocabulary) usualShares() [blocks]float64 {
+	if v.lexicon == nil {
+		return plainShares
+	}
+	return lexiconShares
+}
+
+// weigh makes counts a vector by which labels are told apart.
 func (v *vocabulary) weigh(counts vector) {
+	v.scale(counts, &v.shares, func(g *gram) float32 { return g.weight })
+}
+
+// likeness is a vector by which texts are told apart. In that of [vocabulary.vector]
+// texts of one label are alike.
+func (v *vocabulary) likeness(normalized string) vector {
+	counts, _ := v.count(normalized)
+	shares := v.usualShares()
+	v.scale(counts, &shares, func(g *gram) float32 { return g.rarity })
+	return counts
+}
+
+// scale makes counts a vector: sublinear, each n-gram with its weight, each block
+// scaled to its share.
+func (v *vocabulary) scale(counts vector, shares *[blocks]float64, weight func(*gram) float32) {
 	var squared [blocks]float64
 	for i, id := range counts.at {
-		x := (1 + math.Log(float64(counts.value[i]))) * float64(v.grams[id].weight)
+		x := (1 + math.Log(float64(counts.value[i]))) * float64(weight(&v.grams[id]))
 		counts.value[i] = float32(x)
 		squared[v.blockOf(id)] += x * x
 	}
 	for b := range squared {
-		squared[b] = math.Sqrt(squared[b] / v.shares[b])
+		squared[b] = math.Sqrt(squared[b] / shares[b])
 	}
 	for i, id := range counts.at {
 		counts.value[i] = float32(float64(counts.value[i]) / squared[v.blockOf(id)])
