@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"hash/maphash"
 	"io"
 	"slices"
 	"strings"
@@ -15,31 +14,28 @@ import (
 // exports overlap, and a count that is there twice would be two counts.
 type once struct {
 	events  []warehouse.Event
-	seed    maphash.Seed
-	byKey   map[uint64]int // place of the event whose key has this hash, or one less
-	again   int            // the same once more
-	differs int            // the same key with other content
-	first   string         // where that was first
+	byKey   map[eventKey]int // place among the events
+	again   int              // the same once more
+	differs int              // the same key with other content
+	first   string           // where that was first
 }
 
-func newOnce() *once { return &once{seed: maphash.MakeSeed(), byKey: map[uint64]int{}} }
+type eventKey struct {
+	source warehouse.Source
+	id     string
+}
+
+func newOnce() *once { return &once{byKey: map[eventKey]int{}} }
 
 // add takes an event that stands in a line of a file.
 func (o *once) add(e warehouse.Event, file string, line int) {
-	h := maphash.Comparable(o.seed, [2]string{string(e.Source), e.ID})
-	for {
-		at, taken := o.byKey[h]
-		if !taken {
-			o.byKey[h] = len(o.events)
-			o.events = append(o.events, e)
-			return
-		}
-		if held := &o.events[at]; held.Source == e.Source && held.ID == e.ID {
-			o.repeated(held, &e, file, line)
-			return
-		}
-		h++
+	key := eventKey{e.Source, e.ID}
+	if at, there := o.byKey[key]; there {
+		o.repeated(&o.events[at], &e, file, line)
+		return
 	}
+	o.byKey[key] = len(o.events)
+	o.events = append(o.events, e)
 }
 
 func (o *once) repeated(held, e *warehouse.Event, file string, line int) {
