@@ -297,7 +297,9 @@ func (f *fileReader) vocabulary(labels int) *vocabulary {
 	}
 	for b := range blocks {
 		before := ""
-		for i := range f.count("number of n-grams", 0, min(maxGrams, maxWeights/max(labels, 1)/int(blocks))) {
+		grams := f.count("number of n-grams", 0, min(maxGrams, maxWeights/max(labels, 1)/int(blocks)))
+		v.grams = slices.Grow(v.grams, grams)
+		for i := range grams {
 			same := f.count("shared beginning", 0, len(before))
 			g := gram{text: before[:same] + f.text("n-gram"), weight: f.single("weight")}
 			if g.rarity = g.weight; v.lexicon == nil {
@@ -356,14 +358,29 @@ func (f *fileReader) linear(classes, features int) *linear {
 			f.fail("step is %v, want more than 0", l.steps[c])
 		}
 	}
-	for range features { // row by row: the file must have what it promises
-		row := f.bytes("weights", classes)
+	weights := f.rest("weights", features*classes)
+	l.weights = make([]float32, 0, len(weights))
+	for row := range slices.Chunk(weights, max(classes, 1)) {
 		for c, w := range row {
 			l.weights = append(l.weights, float32(int8(w))*l.steps[c])
 		}
-		if f.err != nil {
-			return l
-		}
 	}
 	return l
+}
+
+// rest returns the last n bytes. No more memory is taken than comes: a file must
+// have what it promises.
+func (f *fileReader) rest(what string, n int) []byte {
+	if f.err != nil {
+		return nil
+	}
+	b, err := io.ReadAll(io.LimitReader(f.r, int64(n)))
+	if err == nil && len(b) < n {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		f.fail("%s: %w", what, err)
+		return nil
+	}
+	return b
 }
