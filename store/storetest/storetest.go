@@ -94,9 +94,6 @@ func DSN(tb testing.TB) string {
 		tb.Fatalf("create a test database: %v", err)
 	}
 	tb.Cleanup(func() {
-		if running.local != nil {
-			return // goes with its server, which is quicker
-		}
 		ctx := context.WithoutCancel(tb.Context())
 		if err := running.exec(ctx, fmt.Sprintf(`drop database %s with (force)`, name)); err != nil {
 			tb.Errorf("drop the test database: %v", err)
