@@ -25,13 +25,13 @@ demo: ## a service with a simulated distributor to look at; ^C stops it (ARGS="-
 	@exec bin/tallyman demo $(ARGS)
 
 # The packages that take longest begin first, so that none is alone at the end.
-LONGEST := ./e2e ./web ./store ./cmd/tallyman
+LONGEST := ./e2e ./store ./cmd/tallyman ./web ./jobs ./pglocal
 
 # Compiled as the program is, so that e2e, which builds it, finds its packages compiled.
 .PHONY: test
 test: ## every test
 	@sh scripts/setup.sh test
-	CGO_ENABLED=0 $(GO) test -timeout 10m $(LONGEST) ./...
+	CGO_ENABLED=0 sh scripts/in-memory.sh $(GO) test -timeout 10m $(LONGEST) ./...
 
 .PHONY: check
 check: ## what CI runs: vet, lint, generated, race, test

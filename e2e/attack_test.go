@@ -108,7 +108,6 @@ func (k *killing) approveOver(s store.Step, key string) (status int, body string
 func (k *killing) number(sql string, args ...any) (n int) {
 	k.Helper()
 	conn := k.connect()
-	defer func() { _ = conn.Close(k.Context()) }()
 	if err := conn.QueryRow(k.Context(), sql, args...).Scan(&n); err != nil {
 		k.Fatal(err)
 	}
@@ -118,7 +117,6 @@ func (k *killing) number(sql string, args ...any) (n int) {
 func (k *killing) exec(sql string) {
 	k.Helper()
 	conn := k.connect()
-	defer func() { _ = conn.Close(k.Context()) }()
 	if _, err := conn.Exec(k.Context(), sql); err != nil {
 		k.Fatal(err)
 	}
@@ -144,7 +142,6 @@ func (k *killing) again(s store.Step, key string) {
 func attackUnanswered(k *killing) {
 	s := k.ticket("T-14")
 	conn := k.connect()
-	defer func() { _ = conn.Close(k.Context()) }()
 	var sent sync.WaitGroup
 	sent.Go(func() { k.approveOver(s, "k-14") })
 	for n := 0; n == 0; {

@@ -69,6 +69,7 @@ type soak struct {
 	target            string // address of the reference receiver
 	postgres          *pglocal.Server
 	db                *store.DB
+	owner             *pgx.Conn // of the tables, see connect
 	people            map[guardrails.Role][]guardrails.PersonID
 	program           *exec.Cmd
 	ended             chan struct{} // closed when the program is gone
@@ -157,7 +158,6 @@ func (s *soak) addPeople() {
 		s.Fatal(err)
 	}
 	conn := s.connect()
-	defer func() { _ = conn.Close(s.Context()) }()
 	for _, slot := range step.Requirement.Slots {
 		for range slot.Count {
 			var id guardrails.PersonID
@@ -174,13 +174,18 @@ func (s *soak) addPeople() {
 	}
 }
 
+// connect returns the connection of the test itself, a new one where PostgreSQL
+// was stopped since.
 func (s *soak) connect() *pgx.Conn {
 	s.Helper()
-	conn, err := pgx.Connect(s.Context(), s.postgres.DSN())
-	if err != nil {
+	if s.owner != nil && s.owner.Ping(s.Context()) == nil {
+		return s.owner
+	}
+	var err error
+	if s.owner, err = pgx.Connect(s.Context(), s.postgres.DSN()); err != nil {
 		s.Fatal(err)
 	}
-	return conn
+	return s.owner
 }
 
 func (s *soak) propose(ctx context.Context, sku string) (store.Step, error) {
@@ -319,7 +324,6 @@ func tail(text string) string { return text[max(0, len(text)-4000):] }
 func (s *soak) unsettled() (n int) {
 	s.Helper()
 	conn := s.connect()
-	defer func() { _ = conn.Close(s.Context()) }()
 	err := conn.QueryRow(s.Context(), `select count(*) from step where state in ('approved', 'executing', 'unknown', 'compensating')`).Scan(&n)
 	if err != nil {
 		s.Fatal(err)
@@ -370,7 +374,6 @@ func (s *soak) check() {
 func (s *soak) checkAudit() {
 	s.Helper()
 	conn := s.connect()
-	defer func() { _ = conn.Close(s.Context()) }()
 	rows, _ := conn.Query(s.Context(), `select stream, array_agg(body order by seq) from audit_entry group by stream`)
 	var stream string
 	var bodies [][]byte
