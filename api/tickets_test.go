@@ -238,4 +238,9 @@ func TestPagesOfTickets(t *testing.T) {
 	if code, field := problem(t, w); w.Code != 400 || code != "invalid_request" || field != "cursor" {
 		t.Errorf("a wrong cursor: %d %s", w.Code, w.Body)
 	}
+	for _, beyond := range []string{"99999999999.1", "1.9223372036854775807"} {
+		if w := s.call("GET", "/v1/tickets?cursor="+beyond, key, ""); w.Code != 200 && w.Code != 400 {
+			t.Errorf("a cursor beyond every ticket: %d %s", w.Code, w.Body)
+		}
+	}
 }
