@@ -164,6 +164,7 @@ func TestMalformedRiskRequests(t *testing.T) {
 		{"half a surrogate", with(`"S"`, `"\ud800"`), "", 400},
 		{"a number for text", with(`"S"`, `12`), "site", 400},
 		{"no site", with(`"S"`, `""`), "site", 400},
+		{"every site", with(`"S"`, `"*"`), "site", 400},
 		{"a long site", with(`"S"`, `"`+strings.Repeat("S", 257)+`"`), "site", 400},
 		{"another kind", with(`inbound_load`, `outbound_load`), "kind", 400},
 		{"no load", with(`"asn":"A"`, `"po":"P"`), "references.asn", 400},

@@ -100,6 +100,7 @@ func TestTicketsThatAreRefused(t *testing.T) {
 	key := s.key(store.Scopes)
 	for _, c := range []struct{ name, body, field string }{
 		{"no site", `{"text":"x"}`, "site"},
+		{"every site", `{"site":"*","text":"x"}`, "site"},
 		{"no text", `{"site":"DC-1"}`, "text"},
 		{"blank", body(" \n\t ", ""), "text"},
 		{"zero character", `{"site":"DC-1","text":"a\u0000b"}`, "text"},
