@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -23,6 +24,8 @@ const personStream = "person"
 type Administrator struct {
 	Person guardrails.PersonID // 0 for the others
 	OIDC   bool
+
+	AuthenticatedAt time.Time // of a person
 }
 
 func (a Administrator) origin() string {

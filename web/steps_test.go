@@ -332,10 +332,22 @@ func TestDelegation(t *testing.T) {
 	if status, page, _ := anna.post("/me/delegations", "to", itoa(bertID), "begin", today, "end", today); status != 422 || !strings.Contains(page, "Nothing was changed") {
 		t.Errorf("no action: %d", status)
 	}
-	if status, _, to := anna.post("/me/delegations", "to", itoa(bertID), "begin", today, "end", today, "action", "route_ticket"); status != 303 || to != "/me" {
+	delegate := func(b *client) (int, string, string) {
+		return b.post("/me/delegations", "to", itoa(bertID), "begin", today, "end", today, "action", "route_ticket")
+	}
+	s.age()
+	status, page, _ := delegate(anna)
+	if status != 409 {
+		t.Errorf("with a sign-in of an hour ago: %d", status)
+	}
+	says(t, page, "Sign in again first", `href="/signin?again=1&amp;next=/me"`)
+	_, page, _ = bert.open("/me")
+	keepsQuietOf(t, page, "<strong>Anna</strong>")
+	anna = s.signIn("anna")
+	if status, _, to := delegate(anna); status != 303 || to != "/me" {
 		t.Fatalf("delegate: %d", status)
 	}
-	_, page, _ := bert.open("/me")
+	_, page, _ = bert.open("/me")
 	says(t, page, "For whom you decide", "<strong>Anna</strong>", "Route ticket", "supervisor")
 	step := s.propose("T-1", machine)
 	path := "/steps/" + string(step.ID)
