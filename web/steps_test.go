@@ -367,3 +367,26 @@ func TestDelegation(t *testing.T) {
 }
 
 func itoa(id guardrails.PersonID) string { return strconv.FormatInt(int64(id), 10) }
+
+// A name from outside can turn around what stands beside it, so that people approve
+// other numbers than they read.
+func TestNoNameHidesWhatIsApproved(t *testing.T) {
+	s := start(t, time.Now())
+	s.hear("DC-1")
+	s.person("anna", "DC-1")
+	step, err := s.db.Propose(t.Context(), guardrails.Recommendation{
+		Site: "DC-1", Action: &guardrails.InventoryAdjustment{Location: "A", SKU: "S\u202e01 ot 09 morf", Book: 10_000, Counted: 90_000, Reason: "counted"},
+		Parties:  []guardrails.Party{{Part: guardrails.Proposer, Ref: "erp"}, {Part: guardrails.Counter, Ref: "floor-1"}},
+		Facts:    guardrails.Facts{ValueMinor: 1000, Currency: "EUR", Class: "B"},
+		Evidence: guardrails.Evidence{Body: []byte("{\"reasons\":[{\"text\":\"As \u2066before\u200b.\"}]}")},
+	}, store.Source{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	anna := s.signIn("anna")
+	for _, path := range []string{"/steps/" + string(step.ID), "/steps?show=open"} {
+		_, page, _ := anna.open(path)
+		says(t, page, "S⟦U+202E⟧01 ot 09 morf")
+		keepsQuietOf(t, page, "\u202e", "\u2066", "\u200b")
+	}
+}
