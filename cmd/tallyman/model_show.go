@@ -117,7 +117,7 @@ func (c *modelConvertCmd) Run() error {
 	return writeModel(c.Out, m)
 }
 
-// printable quotes a text of a file that would not show as it is on a terminal.
+// printable quotes a text from outside that would not show as it is on a terminal.
 func printable(text string) string {
 	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(text)
