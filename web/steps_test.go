@@ -390,3 +390,25 @@ func TestNoNameHidesWhatIsApproved(t *testing.T) {
 		keepsQuietOf(t, page, "\u202e", "\u2066", "\u200b")
 	}
 }
+
+// The log keeps what people type for good, so that it is bounded, as in the API.
+func TestWhatPeopleTypeIsBounded(t *testing.T) {
+	s := start(t, time.Now())
+	s.hear("DC-1")
+	s.person("anna", "DC-1")
+	anna := s.signIn("anna")
+	step := s.propose("T-1", machine)
+	path, binding := "/steps/"+string(step.ID), step.Binding.String()
+	long := strings.Repeat("x", 8001)
+	for _, form := range [][]string{
+		{"/reject", "binding", binding, "reason", long}, {"/withdraw", "reason", long}, {"/done", "reason", long},
+		{"/glass", "binding", binding, "reason", "r", "incident", long},
+	} {
+		if status, _, _ := anna.post(path+form[0], form[1:]...); status != http.StatusBadRequest {
+			t.Errorf("%s of %d bytes: %d", form[0], len(long), status)
+		}
+	}
+	if status, _, to := anna.post(path+"/reject", "binding", binding, "reason", strings.Repeat("é", 2000)); status != 303 {
+		t.Errorf("a reason of 2,000 letters: %d to %q", status, to)
+	}
+}
