@@ -188,10 +188,14 @@ func standingNotice(v *store.StepView) *notice {
 	case guardrails.ChangesRequested:
 		n.Title, n.Text = "It waits for a better recommendation", sentence(v.Reason)
 	case guardrails.Pending:
-		if v.Now.Before(v.ExpiresAt) {
+		switch {
+		case !v.Now.Before(v.ExpiresAt):
+			n.Title, n.Text = "Its time is over", "It can no longer be approved."
+		case len(v.Requirement.Deny) > 0:
+			n.Title, n.Text = "Nobody can approve it any more", sentence("the policy denies it: "+strings.Join(v.Requirement.Deny, "; "))
+		default:
 			return nil
 		}
-		n.Title, n.Text = "Its time is over", "It can no longer be approved."
 	case guardrails.Approved, guardrails.Executing, guardrails.Unknown, guardrails.Failed, guardrails.Compensating, guardrails.CompensationFailed,
 		guardrails.Succeeded, guardrails.Compensated, guardrails.Rejected, guardrails.Withdrawn:
 		if !v.BreakGlass {

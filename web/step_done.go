@@ -2,6 +2,7 @@ package web
 
 import (
 	"slices"
+	"strings"
 
 	"tallyman/guardrails"
 	"tallyman/store"
@@ -82,6 +83,9 @@ func turnOf(v *store.StepView) (turn, text string) {
 	case guardrails.Pending:
 		if !v.Now.Before(v.ExpiresAt) {
 			return "its time was over", "It can no longer be approved."
+		}
+		if deny := v.Requirement.Deny; len(deny) > 0 {
+			return "the policy denies it now", sentence(strings.Join(deny, "; "))
 		}
 		return "", "It waits for approval."
 	case guardrails.Approved, guardrails.Executing:

@@ -26,6 +26,8 @@ func TestWhatWasDoneIsSaidAsItIsNow(t *testing.T) {
 			&notice{Title: "You approved it", Text: "It still needs the approval of others before anything is sent.", Calm: true}},
 		{"the policy got stricter", "approve", guardrails.Pending, func(v *store.StepView) { v.Standing = nil },
 			&notice{Title: "You approved it, but your approval lost its force", Text: "What it requires has changed, or you no longer have the role. Look at it again."}},
+		{"another policy denies it", "approve", guardrails.Pending, func(v *store.StepView) { v.Standing, v.Requirement = nil, guardrails.Denied("needs an investigation first") },
+			&notice{Title: "You approved it, but the policy denies it now", Text: "Needs an investigation first."}},
 		{"time is over", "approve", guardrails.Pending, func(v *store.StepView) { v.ExpiresAt = now },
 			&notice{Title: "You approved it, but its time was over", Text: "It can no longer be approved."}},
 		{"it has all", "approve", guardrails.Approved, nil,
