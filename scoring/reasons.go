@@ -3,6 +3,7 @@ package scoring
 import (
 	"cmp"
 	"math"
+	"slices"
 	"strings"
 
 	"tallyman/features"
@@ -66,6 +67,26 @@ func groupFeatures(groups []group, names []string) []int {
 		out[i] = g
 	}
 	return out
+}
+
+// Topic says what a feature of a subject is about, in the words of its reason.
+func Topic(subject features.Subject, feature string) string {
+	if name, ok := strings.CutPrefix(feature, "attr."); ok {
+		return "its " + strings.ReplaceAll(name, "_", " ")
+	}
+	for _, g := range groupsOf(subject) {
+		if slices.Contains(g.features, feature) {
+			return g.about
+		}
+	}
+	return strings.ReplaceAll(feature, "_", " ")
+}
+
+func groupsOf(subject features.Subject) []group {
+	if subject == features.LoadSubject {
+		return lineGroups
+	}
+	return positionGroups
 }
 
 // A reading is a vector read by the names of its features.

@@ -48,10 +48,7 @@ type Scorer struct {
 // newScorer returns a scorer without a model: the shrunk rates of the vector
 // answer in its place.
 func newScorer(outcome Outcome, schema features.Schema) *Scorer {
-	s := &Scorer{Outcome: outcome, Schema: schema, hash: schema.Hash(), columns: map[string]int{}, groups: positionGroups}
-	if schema.Subject == features.LoadSubject {
-		s.groups = lineGroups
-	}
+	s := &Scorer{Outcome: outcome, Schema: schema, hash: schema.Hash(), columns: map[string]int{}, groups: groupsOf(schema.Subject)}
 	names := schema.Names()
 	for i, name := range names {
 		s.columns[name] = i
