@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +18,7 @@ import (
 // gets. Cells are without surrounding space and valid until row returns. Errors
 // name the line; the caller names the file.
 func readCSV(file string, start func(header []string) error, row func(line int, cells []string) error) error {
-	f, err := os.Open(file)
+	f, err := openTable(file)
 	if err != nil {
 		return errors.Unwrap(err) // without the file
 	}
