@@ -208,7 +208,7 @@ func (db *DB) judgeStep(ctx context.Context, tx pgx.Tx, s *Step) (*guardrails.Po
 	}
 	if err != nil {
 		why := "it cannot be judged: " + err.Error()
-		return policy, guardrails.Outcome{Requirement: guardrails.Denied(why), Blocked: why}, nil
+		return policy, guardrails.Outcome{Requirement: guardrails.Denied(why), Blocked: why}, nil //nolint:nilerr // it is the outcome
 	}
 	return policy, guardrails.Outcome{Requirement: j.Requirement}, nil
 }

@@ -317,6 +317,12 @@ func TestSeveralTogether(t *testing.T) {
 		_, page, _ = anna.open(to)
 		says(t, page, "2 of 2 approved", "Give ticket T-1 to receiving</a>: Approved.", "Nothing waits for you")
 	}
+	id, _, _ := strings.Cut(boxes[1], " ")
+	if status, _, _ := anna.post("/steps/"+id+"/withdraw", "reason", "a duplicate"); status != http.StatusSeeOther {
+		t.Errorf("withdraw: %d", status)
+	}
+	_, page, _ = anna.open("/steps?show=mine&answered=" + id)
+	says(t, page, "Give ticket T-1 to receiving</a>: Approved, but it was withdrawn.")
 	_, page, _ = anna.post("/steps?show=mine")
 	says(t, page, "Nothing was approved")
 }

@@ -21,7 +21,7 @@ func readOnce(name string) source { return source{name, name} }
 func readTwice(name string) (s source, remove func(), err error) {
 	info, err := os.Stat(name)
 	if name != stdin && (err != nil || info.Mode().IsRegular() || info.IsDir()) {
-		return readOnce(name), func() {}, nil //nolint:nilerr // whoever opens it says what is wrong
+		return readOnce(name), func() {}, nil // where it is not there, whoever opens it says so
 	}
 	from, err := openTable(name)
 	if err != nil {
