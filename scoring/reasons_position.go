@@ -156,11 +156,10 @@ func saySite(r reading) sentence {
 	if math.IsNaN(last) {
 		return open(code, "This site has not counted yet; %s off is usual elsewhere.", percent(rate))
 	}
-	s := compared(code, "On this site's last day of counts %s were off; lately %s are.", last, rate)
-	if !s.lean.fits(r.raises) {
+	if !leanOf(last, rate).fits(r.raises) {
 		return open(code, "At this site %s of counts are off lately.", percent(rate))
 	}
-	return s
+	return compared(code, "On this site's last day of counts %s were off; lately %s are.", last, rate)
 }
 
 func sayZone(r reading) sentence {

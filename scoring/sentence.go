@@ -58,30 +58,51 @@ type rated struct{ feature, alone, beside, usual string }
 // else the first one that tells of the group's direction. Where it is one of two that are
 // alike the direction is said with it.
 func (r reading) compare(code string, rates ...rated) sentence {
-	var out sentence
-	best := -1
-	for _, x := range rates {
-		rate, usual := r.of(x.feature), defaultBase
-		if math.IsNaN(rate) {
-			continue
-		}
-		if x.usual != "" {
-			usual = r.of(x.usual)
-		}
-		s, worth := compared(code, x.alone+x.beside+".", rate, usual), 0
-		switch {
-		case s.lean.fits(r.raises) && r.isStrongest(x.feature):
-			worth = 3
-		case s.lean.fits(r.raises):
-			worth = 2
-		case s.lean == neither && (rate > 0 || !r.raises):
-			s, worth = open(code, "%s", r.directed(fmt.Sprintf(x.alone, percent(rate))+".")), 1
-		}
-		if worth > best {
-			out, best = s, worth
+	told, worth := -1, -1
+	for i := range rates {
+		if w := r.worth(&rates[i]); w > worth {
+			told, worth = i, w
 		}
 	}
-	return out
+	if told < 0 {
+		return unknownFact
+	}
+	x := &rates[told]
+	if rate := r.of(x.feature); worth == alike {
+		return sentence{code, r.directed(fmt.Sprintf(x.alone, percent(rate)) + "."), either}
+	}
+	return compared(code, x.alone+x.beside+".", r.of(x.feature), r.usualOf(x))
+}
+
+func (r reading) usualOf(x *rated) float64 {
+	if x.usual == "" {
+		return defaultBase
+	}
+	return r.of(x.usual)
+}
+
+// What a rate is worth as a reason.
+const (
+	unknownRate = iota - 1
+	opposed     // it tells of the other direction
+	alike       // it is like the usual one
+	agreeing
+	strongest // agreeing, and the feature says most
+)
+
+func (r reading) worth(x *rated) int {
+	rate := r.of(x.feature)
+	switch lean := leanOf(rate, r.usualOf(x)); {
+	case math.IsNaN(rate):
+		return unknownRate
+	case lean.fits(r.raises) && r.isStrongest(x.feature):
+		return strongest
+	case lean.fits(r.raises):
+		return agreeing
+	case lean == neither && (rate > 0 || !r.raises):
+		return alike
+	}
+	return opposed
 }
 
 // directed says which way a group goes where its sentence does not.
@@ -93,18 +114,22 @@ func (r reading) directed(text string) string {
 	return "This " + verb + " the risk: " + strings.ToLower(text[:1]) + text[1:]
 }
 
-// compared is a sentence of two rates, which leans by the figures as they are written.
+// compared is a sentence of two rates.
 func compared(code, format string, rate, usual float64) sentence {
-	s := open(code, format, percent(rate), percent(usual))
-	switch {
-	case percent(rate) == percent(usual):
-		s.lean = neither
+	return sentence{code, fmt.Sprintf(format, percent(rate), percent(usual)), leanOf(rate, usual)}
+}
+
+// leanOf goes by the figures as they are written.
+func leanOf(rate, usual float64) lean {
+	switch rate, usual = written(rate), written(usual); {
+	case rate == usual:
+		return neither
 	case rate > usual:
-		s.lean = raising
+		return raising
 	case rate < usual:
-		s.lean = lowering
+		return lowering
 	}
-	return s
+	return either // one of them is not known
 }
 
 func (r reading) isStrongest(feature string) bool {
