@@ -228,6 +228,26 @@ func TestTwoPeopleApprove(t *testing.T) {
 	says(t, page, "approved, to be sent")
 }
 
+// Between a click and the page that follows, others go on.
+func TestRejectedBeforeTheNextPage(t *testing.T) {
+	s := start(t, time.Now())
+	s.hear("DC-1")
+	s.person("anna", "DC-1")
+	s.person("bert", "DC-1")
+	step := s.propose("T-1", machine)
+	path, binding := "/steps/"+string(step.ID), step.Binding.String()
+	anna, bert := s.signIn("anna"), s.signIn("bert")
+	_, _, next := anna.post(path+"/approve", "binding", binding)
+	if status, _, _ := bert.post(path+"/reject", "binding", binding, "reason", "it is a duplicate"); status != http.StatusSeeOther {
+		t.Fatalf("reject: %d", status)
+	}
+	_, page, _ := anna.open(next)
+	says(t, page, "You approved it, but it was rejected.", "It is a duplicate.")
+	keepsQuietOf(t, page, "every approval it needs", "on its way")
+	_, page, _ = bert.open(next)
+	keepsQuietOf(t, page, "You approved it")
+}
+
 func TestUnderYourEyes(t *testing.T) {
 	s := start(t, time.Now())
 	s.hear("DC-1")
@@ -297,6 +317,12 @@ func TestSeveralTogether(t *testing.T) {
 		_, page, _ = anna.open(to)
 		says(t, page, "2 of 2 approved", "Give ticket T-1 to receiving</a>: Approved.", "Nothing waits for you")
 	}
+	id, _, _ := strings.Cut(boxes[1], " ")
+	if status, _, _ := anna.post("/steps/"+id+"/withdraw", "reason", "a duplicate"); status != http.StatusSeeOther {
+		t.Errorf("withdraw: %d", status)
+	}
+	_, page, _ = anna.open("/steps?show=mine&answered=" + id)
+	says(t, page, "Give ticket T-1 to receiving</a>: Approved, but it was withdrawn.")
 	_, page, _ = anna.post("/steps?show=mine")
 	says(t, page, "Nothing was approved")
 }
