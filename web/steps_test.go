@@ -427,7 +427,9 @@ func TestWhatPeopleTypeIsBounded(t *testing.T) {
 	path, binding := "/steps/"+string(step.ID), step.Binding.String()
 	long := strings.Repeat("x", 8001)
 	for _, form := range [][]string{
-		{"/reject", "binding", binding, "reason", long}, {"/withdraw", "reason", long}, {"/done", "reason", long},
+		{"/reject", "binding", binding, "reason", long},
+		{"/withdraw", "reason", long},
+		{"/done", "reason", long},
 		{"/glass", "binding", binding, "reason", "r", "incident", long},
 	} {
 		if status, _, _ := anna.post(path+form[0], form[1:]...); status != http.StatusBadRequest {
