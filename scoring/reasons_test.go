@@ -122,7 +122,8 @@ func TestReasonsSaySpecificThings(t *testing.T) {
 			map[string]float32{"zone_rate": 0.151, "site_rate": 0.15},
 			"LOCATION_ACCURACY_LOW", "This raises the risk: in this zone 15 % of counts are off.",
 		},
-		{position, "zone_rate", map[string]float32{"zone_rate": 0.1, "site_rate": 0.15}, "LOCATION_ACCURACY_LOW", "What is known about counts of this zone raises the risk."},
+		{position, "zone_rate", map[string]float32{"zone_rate": 0.1, "site_rate": 0.15}, "LOCATION_ACCURACY_LOW", "This raises the risk: in this zone 10 % of counts are off."},
+		{position, "zone_rate", map[string]float32{"zone_rate": 0, "site_rate": 0.15}, "LOCATION_ACCURACY_LOW", "What is known about counts of this zone raises the risk."},
 		{
 			line, "short_supplier",
 			map[string]float32{"short_supplier_90": 0.12, "short_all": 0.03},

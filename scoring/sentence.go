@@ -55,8 +55,8 @@ func some(code string, n float64, format string, args ...any) sentence {
 type rated struct{ feature, alone, beside, usual string }
 
 // compare puts one rate beside another: that of the feature which says most, or
-// else the first one that tells of the group's direction. Where it is one of two that are
-// alike the direction is said with it.
+// else the first one that tells of the group's direction. Where none does, a rate is told
+// alone, with the direction.
 func (r reading) compare(code string, rates ...rated) sentence {
 	told, worth := -1, -1
 	for i := range rates {
@@ -68,7 +68,7 @@ func (r reading) compare(code string, rates ...rated) sentence {
 		return unknownFact
 	}
 	x := &rates[told]
-	if rate := r.of(x.feature); worth == alike {
+	if rate := r.of(x.feature); worth == alone {
 		return sentence{code, r.directed(fmt.Sprintf(x.alone, percent(rate)) + "."), either}
 	}
 	return compared(code, x.alone+x.beside+".", r.of(x.feature), r.usualOf(x))
@@ -85,7 +85,7 @@ func (r reading) usualOf(x *rated) float64 {
 const (
 	unknownRate = iota - 1
 	opposed     // it tells of the other direction
-	alike       // it is like the usual one
+	alone       // it does so only beside the usual one, or is like it
 	agreeing
 	strongest // agreeing, and the feature says most
 )
@@ -99,8 +99,8 @@ func (r reading) worth(x *rated) int {
 		return strongest
 	case lean.fits(r.raises):
 		return agreeing
-	case lean == neither && (rate > 0 || !r.raises):
-		return alike
+	case r.raises && rate > 0, !r.raises && lean == neither:
+		return alone
 	}
 	return opposed
 }
