@@ -10,7 +10,7 @@ import (
 )
 
 // attacks is how many there are.
-const attacks = 61
+const attacks = 66
 
 // Every attack of docs/attacks.md has a test, and every test that it names exists.
 func TestEveryAttackHasItsTest(t *testing.T) {

@@ -164,6 +164,7 @@ func TestMalformedRiskRequests(t *testing.T) {
 		{"half a surrogate", with(`"S"`, `"\ud800"`), "", 400},
 		{"a number for text", with(`"S"`, `12`), "site", 400},
 		{"no site", with(`"S"`, `""`), "site", 400},
+		{"every site", with(`"S"`, `"*"`), "site", 400},
 		{"a long site", with(`"S"`, `"`+strings.Repeat("S", 257)+`"`), "site", 400},
 		{"another kind", with(`inbound_load`, `outbound_load`), "kind", 400},
 		{"no load", with(`"asn":"A"`, `"po":"P"`), "references.asn", 400},
@@ -197,11 +198,16 @@ func TestMalformedRiskRequests(t *testing.T) {
 			t.Errorf("%s: %d %s at %q, want %d at %q: %s", c.name, w.Code, code, field, c.status, c.field, w.Body)
 		}
 	}
+	read[answer](t, s.call("POST", "/v1/risk-evaluations", key, good, "Idempotency-Key", "k"))
+}
+
+func TestIdempotencyKeysOfWhichNoneCanBe(t *testing.T) {
+	s := start(t)
+	key := s.key(store.Scopes)
 	for _, k := range []string{"", strings.Repeat("k", 256), "with space", "\xff"} {
-		w := s.call("POST", "/v1/risk-evaluations", key, good, "Idempotency-Key", k)
+		w := s.call("POST", "/v1/risk-evaluations", key, load40, "Idempotency-Key", k)
 		if _, field := problem(t, w); w.Code != 400 || field != "Idempotency-Key" {
 			t.Errorf("idempotency key %q: %d at %q: %s", k, w.Code, field, w.Body)
 		}
 	}
-	read[answer](t, s.call("POST", "/v1/risk-evaluations", key, good, "Idempotency-Key", "k"))
 }

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"tallyman/store"
@@ -66,6 +67,10 @@ func TestTheQueueIsReadPageByPage(t *testing.T) {
 		if _, got := problem(t, w); w.Code != 400 || got != field {
 			t.Errorf("%s: %d at %q: %s", query, w.Code, got, w.Body)
 		}
+	}
+	ranking, _, _ := strings.Cut(page.Next, ".")
+	if beyond := read[queuePage](t, s.call("GET", "/v1/count-queue?site=DC-1&cursor="+ranking+".99999999999", key, "")); len(beyond.Data) != 0 {
+		t.Errorf("beyond every rank: %+v", beyond)
 	}
 	replace()
 	w = s.call("GET", "/v1/count-queue?site=DC-1&cursor="+page.Next, key, "")

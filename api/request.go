@@ -189,6 +189,13 @@ func (c *checker) required(field, s string) string {
 	return c.text(field, s, maxText)
 }
 
+func (c *checker) site(s string) warehouse.Site {
+	if s == string(warehouse.Everywhere) {
+		c.refuse("site", "is *, which stands for every site; name one")
+	}
+	return warehouse.Site(c.required("site", s))
+}
+
 // time is between 1990 and a day ahead, like an event's.
 func (c *checker) time(field string, t *time.Time, latest time.Time) time.Time {
 	if t == nil {
@@ -204,7 +211,7 @@ func (c *checker) time(field string, t *time.Time, latest time.Time) time.Time {
 func (r *evaluationRequest) request(now time.Time) (scoring.Request, error) {
 	c := &checker{}
 	q := scoring.Request{
-		Kind: r.Kind, Site: warehouse.Site(c.required("site", r.Site)), OccurredAt: now,
+		Kind: r.Kind, Site: c.site(r.Site), OccurredAt: now,
 		Load: warehouse.Load(c.text("references.asn", r.References.ASN, maxText)), Order: c.text("references.po", r.References.PO, maxText),
 		Supplier:   warehouse.Supplier(c.text("parties.supplier", r.Parties.Supplier, maxText)),
 		Carrier:    warehouse.Carrier(c.text("parties.carrier_scac", r.Parties.Carrier, maxText)),

@@ -110,7 +110,7 @@ func TestCanApproveCountsDelegations(t *testing.T) {
 	if a := s.list(deputy); len(a) != 1 || a[0].You.CanApprove || a[0].You.Code != "role-missing" {
 		t.Errorf("before: %+v", a)
 	}
-	err := s.db.Delegate(t.Context(), store.Administrator{Person: bossID}, guardrails.Delegation{
+	err := s.db.Delegate(t.Context(), store.Administrator{Person: bossID, AuthenticatedAt: step.CreatedAt}, guardrails.Delegation{
 		From: bossID, To: deputyID, Kinds: []guardrails.Kind{guardrails.KindRouteTicket}, Sites: []warehouse.Site{"DC-1"},
 		Limit: guardrails.Limit{Unlimited: true}, Begin: step.CreatedAt.Add(-time.Hour), End: step.CreatedAt.Add(time.Hour),
 	})

@@ -46,7 +46,7 @@ func (r *ticketRequest) intake() (*store.Intake, error) {
 	c := &checker{}
 	ref := r.References
 	in := &store.Intake{
-		ID: store.NewTicketID(), Site: warehouse.Site(c.required("site", r.Site)), Text: r.Text, Reporter: c.text("reporter", r.Reporter, maxText),
+		ID: store.NewTicketID(), Site: c.site(r.Site), Text: r.Text, Reporter: c.text("reporter", r.Reporter, maxText),
 		Refs: store.TicketRefs{
 			Load: c.text("references.load", ref.Load, maxText), Order: c.text("references.order", ref.Order, maxText),
 			SKU: c.text("references.sku", ref.SKU, maxText), Location: c.text("references.location", ref.Location, maxText),

@@ -100,6 +100,7 @@ func TestTicketsThatAreRefused(t *testing.T) {
 	key := s.key(store.Scopes)
 	for _, c := range []struct{ name, body, field string }{
 		{"no site", `{"text":"x"}`, "site"},
+		{"every site", `{"site":"*","text":"x"}`, "site"},
 		{"no text", `{"site":"DC-1"}`, "text"},
 		{"blank", body(" \n\t ", ""), "text"},
 		{"zero character", `{"site":"DC-1","text":"a\u0000b"}`, "text"},
@@ -237,5 +238,10 @@ func TestPagesOfTickets(t *testing.T) {
 	w := s.call("GET", "/v1/tickets?cursor=x", key, "")
 	if code, field := problem(t, w); w.Code != 400 || code != "invalid_request" || field != "cursor" {
 		t.Errorf("a wrong cursor: %d %s", w.Code, w.Body)
+	}
+	for _, beyond := range []string{"99999999999.1", "1.9223372036854775807"} {
+		if w := s.call("GET", "/v1/tickets?cursor="+beyond, key, ""); w.Code != 200 && w.Code != 400 {
+			t.Errorf("a cursor beyond every ticket: %d %s", w.Code, w.Body)
+		}
 	}
 }

@@ -186,8 +186,8 @@ func (c *Checker) AddWaiting(r *Record) error {
 }
 
 // Last returns the number of a stream's last entry so far, and 0 for none.
-func (c *Checker) Last(stream string) int {
-	if t := c.streams[stream]; t != nil {
+func (c *Checker) Last(stream []byte) int {
+	if t := c.streams[string(stream)]; t != nil {
 		return t.seq
 	}
 	return 0

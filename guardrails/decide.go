@@ -161,10 +161,4 @@ func (c *call) decision(v Verdict, binding Hash, reason string) *Decision {
 	return d
 }
 
-func (c *call) strength() Strength {
-	at := c.ctx.Actor.AuthenticatedAt
-	if at.After(c.ctx.Now) || c.ctx.Now.Sub(at) > FreshFor {
-		return Session
-	}
-	return Fresh
-}
+func (c *call) strength() Strength { return strengthOf(c.ctx.Actor.AuthenticatedAt, c.ctx.Now) }

@@ -198,8 +198,8 @@ func (c *call) isWithinDay() *Refusal {
 }
 
 func (c *call) isFresh() *Refusal {
-	if c.step.Requirement.Auth == Fresh && c.strength() != Fresh {
-		return refuse(CodeStepUp, "sign in again: this needs an authentication of the last %s", FreshFor)
+	if c.step.Requirement.Auth == Fresh {
+		return NeedsFresh(c.ctx.Actor.AuthenticatedAt, c.ctx.Now)
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 const PolicyOwner Role = "policy_owner"
 
 // Everywhere is the site of a grant that holds at every site.
-const Everywhere warehouse.Site = "*"
+const Everywhere = warehouse.Everywhere
 
 // Person is a human, with what they may do now.
 type Person struct {

@@ -32,6 +32,23 @@ const (
 // FreshFor is how long an authentication is fresh.
 const FreshFor = 15 * time.Minute
 
+// strengthOf is how sure it is now who somebody is who was authenticated at an
+// instant.
+func strengthOf(authenticated, now time.Time) Strength {
+	if authenticated.After(now) || now.Sub(authenticated) > FreshFor {
+		return Session
+	}
+	return Fresh
+}
+
+// NeedsFresh refuses who was not authenticated anew.
+func NeedsFresh(authenticated, now time.Time) *Refusal {
+	if strengthOf(authenticated, now) != Fresh {
+		return refuse(CodeStepUp, "sign in again: this needs an authentication of the last %s", FreshFor)
+	}
+	return nil
+}
+
 // MaxLife bounds the life of every step.
 const MaxLife = 30 * 24 * time.Hour
 

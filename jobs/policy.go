@@ -18,11 +18,12 @@ const policyEvery = 30 * time.Second
 func AdoptPolicies(ctx context.Context, db *store.DB, log *slog.Logger) {
 	for ctx.Err() == nil {
 		done, err := db.AdoptPolicy(ctx)
-		switch {
-		case err != nil && ctx.Err() == nil:
+		if err != nil && ctx.Err() == nil {
 			log.Error("adopting the policy in force", slog.Any("error", err))
-		case done != store.Rejudged{}:
-			log.Info("another policy is in force", slog.Int("tightened", done.Tightened), slog.Int("unblocked", done.Unblocked))
+		}
+		if done != (store.Rejudged{}) {
+			log.Info("another policy is in force",
+				slog.Int("tightened", done.Tightened), slog.Int("denied", done.Denied), slog.Int("unblocked", done.Unblocked))
 		}
 		select {
 		case <-ctx.Done():

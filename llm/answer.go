@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -26,11 +27,23 @@ type Answer struct {
 
 	Path        Path
 	Repaired    bool   // the first answer was refused, this is the second
-	Model       string // as the server names it
+	Model       string // as the server names it, in printable text
 	Fingerprint string // the server's system_fingerprint; often empty
 	PromptHash  string // SHA-256 of the prompt without the model, in hex
 	Usage       Usage  // spent for this call; zero when Shared
 	Shared      bool   // from the cache or from an identical call under way
+}
+
+// plain makes printable text of at most 200 bytes of what a server calls itself.
+func plain(name string) string {
+	const most = 200
+	name = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, name)
+	return strings.ToValidUTF8(name[:min(most, len(name))], "")
 }
 
 type fields struct {

@@ -252,7 +252,7 @@ func (c *Client) choose(ctx context.Context, p Prompt) (Answer, error) {
 		answer, bad := p.read(resp, caps.Path)
 		if bad == nil {
 			answer.Repaired, answer.Usage = repaired, call.used
-			answer.Model, answer.Fingerprint = resp.Model, resp.SystemFingerprint
+			answer.Model, answer.Fingerprint = plain(resp.Model), plain(resp.SystemFingerprint)
 			return answer, nil
 		}
 		if repaired || !bad.repairable() {

@@ -282,6 +282,22 @@ func TestCodeProbabilities(t *testing.T) {
 	})
 }
 
+// What a server calls itself goes into a database and onto terminals.
+func TestTheServersNamesAreText(t *testing.T) {
+	body := `{"model":"m\u0000\u001b[2J` + strings.Repeat("x", 500) + `","system_fingerprint":"\u0000f\u202e","choices":[{"index":0,"finish_reason":"stop",` +
+		`"message":{"role":"assistant","content":"{\"code\":\"A\",\"evidence\":\"leaking\",\"urgency\":\"low\"}"}}],"usage":{"total_tokens":1}}`
+	synctest.Test(t, func(t *testing.T) {
+		s := llmtest.InMemory(t, llmtest.Raw(200, "application/json", body))
+		answer, err := client(t, config(s)).Choose(t.Context(), prompt())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(answer.Model, "m��[2Jxxx") || len(answer.Model) > 200 || answer.Fingerprint != "�f�" {
+			t.Errorf("got %q and %q", answer.Model, answer.Fingerprint)
+		}
+	})
+}
+
 func TestConfigurationIsRefusedWithAReason(t *testing.T) {
 	good := config(llmtest.New(t, llmtest.Hang))
 	good.Transport = nil

@@ -48,6 +48,34 @@ func PairedBootstrap(a, b []float64, labels []float32, resamples int, r *rand.Ra
 	}, nil
 }
 
+// ErrorDifference is how much larger a second model's errors are than a first one's on
+// the same rows: below zero favours the second.
+type ErrorDifference struct{ RMSE, MAE Interval }
+
+// PairedErrorBootstrap is [PairedBootstrap] for predictions of numbers.
+func PairedErrorBootstrap(a, b []float64, labels []float32, resamples int, r *rand.Rand) (ErrorDifference, error) {
+	switch {
+	case len(a) != len(labels) || len(b) != len(labels):
+		return ErrorDifference{}, fmt.Errorf("compare: %d and %d predictions for %d labels", len(a), len(b), len(labels))
+	case resamples < 1:
+		return ErrorDifference{}, fmt.Errorf("compare: %d resamples, want at least 1", resamples)
+	}
+	draws := make([]float32, len(labels))
+	var rmse, mae []float64
+	for range resamples {
+		clear(draws)
+		for range draws {
+			draws[r.IntN(len(draws))]++
+		}
+		rmse = append(rmse, RMSE(b, labels, draws)-RMSE(a, labels, draws))
+		mae = append(mae, MAE(b, labels, draws)-MAE(a, labels, draws))
+	}
+	return ErrorDifference{
+		RMSE: interval(RMSE(b, labels, nil)-RMSE(a, labels, nil), rmse),
+		MAE:  interval(MAE(b, labels, nil)-MAE(a, labels, nil), mae),
+	}, nil
+}
+
 func interval(value float64, resampled []float64) Interval {
 	slices.Sort(resampled)
 	at := func(q float64) float64 {

@@ -49,3 +49,27 @@ func TestPairedBootstrapFindsTheBetterModel(t *testing.T) {
 		t.Errorf("a model differs from itself by %+v, %v", same, err)
 	}
 }
+
+func TestPairedErrorBootstrapFindsTheBetterModel(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 6))
+	n := 500
+	good, bad, labels := make([]float64, n), make([]float64, n), make([]float32, n)
+	for i := range n {
+		labels[i] = float32(100 * r.Float64())
+		good[i] = float64(labels[i]) + r.NormFloat64()
+		bad[i] = float64(labels[i]) + 3*r.NormFloat64()
+	}
+	d, err := PairedErrorBootstrap(bad, good, labels, 200, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !(d.RMSE.High < 0 && d.RMSE.Low < d.RMSE.Value && d.RMSE.Value < d.RMSE.High) || !(d.MAE.High < 0) {
+		t.Errorf("%+v does not favour the better model", d)
+	}
+	if same, err := PairedErrorBootstrap(good, good, labels, 20, r); err != nil || same != (ErrorDifference{}) {
+		t.Errorf("a model differs from itself by %+v, %v", same, err)
+	}
+	if _, err := PairedErrorBootstrap(good, good[1:], labels, 20, r); err == nil {
+		t.Error("predictions of fewer rows are compared")
+	}
+}

@@ -4,21 +4,23 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
 // DumpTree writes tree k as indented text, one node a line: the condition
-// that sends a row to the first of the two nodes below it, or the leaf.
-func (m *Model) DumpTree(w io.Writer, k int) error {
+// that sends a row to the first of the two nodes below it, or the leaf. texts[f][c] is
+// what category c of feature f is called; one that has no text is told by its number.
+func (m *Model) DumpTree(w io.Writer, k int, texts map[string][]string) error {
 	if k < 0 || k >= len(m.Trees) {
 		return fmt.Errorf("tree %d does not exist, the model has %d", k, len(m.Trees))
 	}
 	b := bufio.NewWriter(w)
-	m.dump(b, &m.Trees[k], 0, 0)
+	m.dump(b, &m.Trees[k], texts, 0, 0)
 	return b.Flush()
 }
 
-func (m *Model) dump(b *bufio.Writer, t *Tree, node int32, level int) {
+func (m *Model) dump(b *bufio.Writer, t *Tree, texts map[string][]string, node int32, level int) {
 	n := &t.Nodes[node]
 	b.WriteString(strings.Repeat("  ", level))
 	if n.Feature < 0 {
@@ -31,9 +33,21 @@ func (m *Model) dump(b *bufio.Writer, t *Tree, node int32, level int) {
 	}
 	condition := fmt.Sprintf("%s < %v", m.Features[n.Feature], n.Threshold)
 	if n.Categories != nil {
-		condition = fmt.Sprintf("%s not in %v", m.Features[n.Feature], n.Categories)
+		name := m.Features[n.Feature]
+		condition = fmt.Sprintf("%s not in [%s]", name, categoryNames(n.Categories, texts[name]))
 	}
 	fmt.Fprintf(b, "%d: %s%s (gain %.4g, cover %.4g)\n", node, condition, missing, n.Gain, n.Cover)
-	m.dump(b, t, n.Left, level+1)
-	m.dump(b, t, n.Left+1, level+1)
+	m.dump(b, t, texts, n.Left, level+1)
+	m.dump(b, t, texts, n.Left+1, level+1)
+}
+
+func categoryNames(codes []int32, texts []string) string {
+	names := make([]string, len(codes))
+	for i, c := range codes {
+		names[i] = strconv.Itoa(int(c))
+		if int(c) < len(texts) {
+			names[i] = strconv.Quote(texts[c])
+		}
+	}
+	return strings.Join(names, " ")
 }

@@ -17,13 +17,17 @@ func TestDumpTree(t *testing.T) {
     4: leaf +0.5 (cover 1)
 `
 	var b strings.Builder
-	if err := m.DumpTree(&b, 0); err != nil {
+	if err := m.DumpTree(&b, 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	if b.String() != want {
 		t.Errorf("got\n%swant\n%s", b.String(), want)
 	}
-	if err := m.DumpTree(&b, 1); err == nil || err.Error() != "tree 1 does not exist, the model has 1" {
+	b.Reset()
+	if err := m.DumpTree(&b, 0, map[string][]string{"zone": {"A", "B, cold"}}); err != nil || !strings.Contains(b.String(), `2: zone not in ["B, cold" 4] (gain`) {
+		t.Errorf("with texts of categories: %v\n%s", err, b.String())
+	}
+	if err := m.DumpTree(&b, 1, nil); err == nil || err.Error() != "tree 1 does not exist, the model has 1" {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -24,6 +24,10 @@ func (m *Model) Margin(row []float32) float32 {
 // It panics like [Model.Margin].
 func (m *Model) Predict(row []float32) float64 { return m.link(m.Margin(row)) }
 
+// Probabilistic reports whether predictions are probabilities: else they are numbers in
+// the unit of the label.
+func (m *Model) Probabilistic() bool { return m.Calibrator != nil || m.Objective == Logistic }
+
 // Margins sets out[r] to the margin of row r of x. It compiles a [Predictor]
 // for the call and panics as [Predictor.Margins] does, or if m is invalid.
 func (m *Model) Margins(x Matrix, out []float32) { m.mustCompile().Margins(x, out) }

@@ -77,6 +77,18 @@ func Brier(p []float64, labels, weights []float32) float64 {
 	return meanOver(p, labels, weights, func(p, y float64) float64 { return (p - y) * (p - y) })
 }
 
+// RMSE is the square root of the mean squared difference of predictions and labels,
+// which may be any numbers.
+func RMSE(predictions []float64, labels, weights []float32) float64 {
+	return math.Sqrt(meanOver(predictions, labels, weights, func(p, y float64) float64 { return (p - y) * (p - y) }))
+}
+
+// MAE is the mean absolute difference of predictions and labels, which may be any
+// numbers.
+func MAE(predictions []float64, labels, weights []float32) float64 {
+	return meanOver(predictions, labels, weights, func(p, y float64) float64 { return math.Abs(p - y) })
+}
+
 func meanOver(p []float64, labels, weights []float32, f func(p, y float64) float64) float64 {
 	var sum, total float64
 	for i := range p {

@@ -120,3 +120,10 @@ func TestECEDoesNotDependOnTheOrderOfTies(t *testing.T) {
 		}
 	}
 }
+
+func TestErrorsOfNumbers(t *testing.T) {
+	p, y := []float64{1, 5, -2}, []float32{2, 2, -2}
+	near(t, "RMSE", RMSE(p, y, nil), math.Sqrt(10.0/3))
+	near(t, "MAE", MAE(p, y, nil), 4.0/3)
+	near(t, "weighted RMSE", RMSE(p, y, []float32{1, 0, 1}), math.Sqrt(0.5))
+}

@@ -8,7 +8,7 @@
 // features moved a row, and [GroupReasons] puts them together. [Read],
 // [Model.WriteJSON] and [Model.WriteUBJSON] speak XGBoost's file format. A
 // challenger is a [Regression], a forest of [FitForest] or a [Bayes]; [AUC],
-// [LogLoss] and their kin measure, [PairedBootstrap] compares.
+// [LogLoss], [RMSE] and their kin measure, [PairedBootstrap] compares.
 //
 // A row is a slice of float32, one value per feature, NaN where missing.
 // Labels are 0 and 1 where a class is meant. Margins are log odds, or the log

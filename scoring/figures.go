@@ -3,6 +3,7 @@ package scoring
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -22,15 +23,30 @@ func figure(x float64) string {
 
 // percent writes a share.
 func percent(p float64) string {
-	switch p *= 100; {
+	switch p = written(p); {
 	case p == 0:
 		return "0 %"
-	case p > 0 && p < 0.1:
+	case p == leastShare:
 		return "under 0.1 %"
-	case p < 0.95:
-		return fmt.Sprintf("%.1f %%", p)
+	case p < 1:
+		return strconv.FormatFloat(p, 'f', 1, 64) + " %"
 	}
-	return fmt.Sprintf("%.0f %%", p)
+	return strconv.FormatFloat(p, 'f', 0, 64) + " %"
+}
+
+// leastShare stands for every percentage that is written as under a tenth.
+const leastShare = 0.05
+
+// written is a share in percent as it is written: two shares that are written alike
+// are equal.
+func written(p float64) float64 {
+	switch p *= 100; {
+	case p > 0 && p < 0.1:
+		return leastShare
+	case p > 0 && p < 0.95:
+		return math.RoundToEven(p*10) / 10
+	}
+	return math.RoundToEven(p)
 }
 
 // count writes a number of things: "1 move", "3 moves".

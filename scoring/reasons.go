@@ -3,6 +3,7 @@ package scoring
 import (
 	"cmp"
 	"math"
+	"slices"
 	"strings"
 
 	"tallyman/features"
@@ -23,17 +24,23 @@ const leastReason = 0.02
 type group struct {
 	features []string
 	about    string // what they are about, for when it is not known
-	say      func(r reading) (code, text string)
+	say      func(r reading) sentence
 }
 
 // tell gives the code and the sentence. A sentence that would need a figure
-// which is missing says nothing: what it is about is not known.
+// which is missing says nothing: what it is about is not known. One that tells of
+// the other direction than the group has is not said: only the direction is.
 func (g *group) tell(r reading) (code, text string) {
-	code, text = g.say(r)
-	if text == "" || strings.Contains(text, "NaN") {
+	s := g.say(r)
+	switch {
+	case s.text == "" || strings.Contains(s.text, "NaN"):
 		return codeMissing, "Nothing is known about " + g.about + "."
+	case s.lean.fits(r.raises):
+		return s.code, s.text
+	case r.raises:
+		return s.code, "What is known about " + g.about + " raises the risk."
 	}
-	return code, text
+	return s.code, "What is known about " + g.about + " lowers the risk."
 }
 
 // attributes holds the site's own facts, in every schema the last group.
@@ -62,14 +69,37 @@ func groupFeatures(groups []group, names []string) []int {
 	return out
 }
 
+// Topic says what a feature of a subject is about, in the words of its reason.
+func Topic(subject features.Subject, feature string) string {
+	if name, ok := strings.CutPrefix(feature, "attr."); ok {
+		return "its " + strings.ReplaceAll(name, "_", " ")
+	}
+	for _, g := range groupsOf(subject) {
+		if slices.Contains(g.features, feature) {
+			return g.about
+		}
+	}
+	return strings.ReplaceAll(feature, "_", " ")
+}
+
+func groupsOf(subject features.Subject) []group {
+	if subject == features.LoadSubject {
+		return lineGroups
+	}
+	return positionGroups
+}
+
 // A reading is a vector read by the names of its features.
 type reading struct {
 	scorer    *Scorer
 	vector    []float32
-	strongest int // the feature that says most in its group; -1 when none does
+	strongest int  // the feature that says most in its group; -1 when none does
+	raises    bool // the group raises the risk
 }
 
-func (s *Scorer) read(vector []float32) reading { return reading{s, vector, -1} }
+func (s *Scorer) read(vector []float32) reading {
+	return reading{scorer: s, vector: vector, strongest: -1}
+}
 
 // of returns the value of a feature, NaN when it is missing.
 func (r reading) of(name string) float64 {
@@ -108,7 +138,7 @@ func (s *Scorer) reasons(vector []float32, k int) []Reason {
 
 // told is the reason of a feature's group, which contributes so much.
 func (s *Scorer) told(vector []float32, feature int, contribution float64) Reason {
-	code, text := s.groups[s.groupOf[feature]].tell(reading{s, vector, feature})
+	code, text := s.groups[s.groupOf[feature]].tell(reading{s, vector, feature, contribution > 0})
 	return Reason{code, text, contribution, float64(vector[feature])}
 }
 
@@ -128,18 +158,18 @@ func (s *Scorer) rateReason(vector []float32) []Reason {
 
 func byContribution(a, b Reason) int { return cmp.Compare(b.Contribution, a.Contribution) }
 
-func sayAttribute(r reading) (code, text string) {
+func sayAttribute(r reading) sentence {
 	i := r.strongest - (r.scorer.Schema.Width() - len(r.scorer.Schema.Attrs))
 	if i < 0 {
-		return "", ""
+		return unknownFact
 	}
 	attr := &r.scorer.Schema.Attrs[i]
 	value := float64(r.vector[r.strongest])
 	name := strings.ReplaceAll(attr.Name, "_", " ")
 	if math.IsNaN(value) {
-		return "SITE_ATTRIBUTE", "Its " + name + " is not given, or one seldom seen."
+		return open("SITE_ATTRIBUTE", "Its %s is not given, or one seldom seen.", name)
 	}
-	return "SITE_ATTRIBUTE", "Its " + name + " is " + attributeText(attr, value) + "."
+	return open("SITE_ATTRIBUTE", "Its %s is %s.", name, attributeText(attr, value))
 }
 
 func attributeText(attr *features.AttrColumn, value float64) string {

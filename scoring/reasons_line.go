@@ -1,12 +1,18 @@
 package scoring
 
 import (
-	"fmt"
 	"math"
 	"time"
 )
 
 const codeSupplierShort = "SUPPLIER_SHORT_RATE_90D"
+
+// What is put beside a rate.
+const (
+	usually   = ", %s is usual"
+	before    = ", over a longer time %s"
+	elsewhere = ", at all sites on %s"
+)
 
 // lineGroups tells the features of a load's line as reasons.
 var lineGroups = []group{
@@ -38,131 +44,145 @@ var lineGroups = []group{
 	attributes,
 }
 
-func sayExpected(r reading) (code, text string) {
+func sayExpected(r reading) sentence {
 	expected := math.Expm1(r.of("expected"))
 	if r.of("round") == 1 {
-		return "LINE_SIZE", fmt.Sprintf("%s announced, a round number.", figure(expected))
+		return open("LINE_SIZE", "%s announced, a round number.", figure(expected))
 	}
-	return "LINE_SIZE", fmt.Sprintf("%s announced.", figure(expected))
+	return open("LINE_SIZE", "%s announced.", figure(expected))
 }
 
-func sayLineCost(r reading) (code, text string) { return sayCost(math.Expm1(r.of("unit_cost"))) }
+func sayLineCost(r reading) sentence { return sayCost(math.Expm1(r.of("unit_cost"))) }
 
-func sayPackRest(r reading) (code, text string) {
-	if r.of("pack_rest") == 1 {
-		return codePack, fmt.Sprintf("%s announced is no multiple of the pack of %s.",
-			figure(math.Expm1(r.of("expected"))), figure(r.of("pack")))
+func sayPackRest(r reading) sentence {
+	if r.of("pack_rest") == 1 && r.raises {
+		return bad(codePack, "%s announced is no multiple of the pack of %s.", figure(math.Expm1(r.of("expected"))), figure(r.of("pack")))
 	}
 	return sayPack(r)
 }
 
-func sayLoad(r reading) (code, text string) {
-	return "LOAD_SIZE", fmt.Sprintf("The load has %s.", count(r.of("load_lines"), "line"))
+func sayLoad(r reading) sentence {
+	return open("LOAD_SIZE", "The load has %s.", count(r.of("load_lines"), "line"))
 }
 
-func sayEdits(r reading) (code, text string) {
-	code = "ASN_EDITED_AFTER_SHIP"
+func sayEdits(r reading) sentence {
+	const code = "ASN_EDITED_AFTER_SHIP"
 	edits, usual := r.of("edits"), r.of("edited_supplier")
 	switch {
 	case edits > 0:
-		return code, fmt.Sprintf("The ASN of this line was changed %s.", count(edits, "time"))
+		return bad(code, "The ASN of this line was changed %s.", count(edits, "time"))
 	case usual > 0:
-		return code, fmt.Sprintf("This supplier changes %s ASN lines for every hundred sent.", figure(usual*100))
+		return open(code, "This supplier changes %s ASN lines for every hundred sent.", figure(usual*100))
 	}
-	return code, "The ASN of this line was not changed."
+	return good(code, "The ASN of this line was not changed.")
 }
 
-func sayDue(r reading) (code, text string) {
+func sayDue(r reading) sentence {
 	overdue := r.of("overdue")
 	switch {
 	case overdue > 0:
-		return codeLate, fmt.Sprintf("It was due %s ago.", span(overdue))
+		return open(codeLate, "It was due %s ago.", span(overdue))
 	case math.IsNaN(r.of("days_waiting")):
-		return "ASN_MISSING", "No ASN announced this line."
+		return open("ASN_MISSING", "No ASN announced this line.")
 	}
-	return "ASN_TIMING", fmt.Sprintf("Due in %s; announced %s ago.", span(-overdue), span(r.of("days_waiting")))
+	return open("ASN_TIMING", "Due in %s; announced %s ago.", span(-overdue), span(r.of("days_waiting")))
 }
 
-func sayLineDay(r reading) (code, text string) {
+func sayLineDay(r reading) sentence {
 	weekday := r.of("weekday")
 	if math.IsNaN(weekday + r.of("month")) {
-		return "", ""
+		return unknownFact
 	}
-	return "SEASON", fmt.Sprintf("It is due on a %s in %s.", time.Weekday(weekday), time.Month(r.of("month")))
+	return open("SEASON", "It is due on a %s in %s.", time.Weekday(weekday), time.Month(r.of("month")))
 }
 
-func sayMonth(r reading) (code, text string) {
+func sayMonth(r reading) sentence {
 	if math.IsNaN(r.of("month")) {
-		return "", ""
+		return unknownFact
 	}
-	return "SEASON", fmt.Sprintf("It is %s.", time.Month(r.of("month")))
+	return open("SEASON", "It is %s.", time.Month(r.of("month")))
 }
 
-// compared tells a rate beside the usual one.
-func compared(code, sentence string, rate, usual float64) (string, string) {
-	return code, fmt.Sprintf(sentence+", %s is usual.", percent(rate), percent(usual))
+func sayLateNow(r reading) sentence {
+	return r.compare("LATE_NOW", rated{"late_all_60", "At all sites %s of lines came late lately", usually, "late_all"})
 }
 
-func sayLateNow(r reading) (code, text string) {
-	return compared("LATE_NOW", "At all sites %s of lines came late lately", r.of("late_all_60"), r.of("late_all"))
+func sayLateSite(r reading) sentence {
+	return r.compare("SITE_LATE_RATE",
+		rated{"late_site", "At this site %s of lines come late", usually, "late_all"},
+		rated{"late_site_60", "At this site %s of lines came late lately", usually, "late_all"},
+		rated{"late_site_60", "At this site %s of lines came late lately", before, "late_site"})
 }
 
-func sayLateSite(r reading) (code, text string) {
-	return compared("SITE_LATE_RATE", "At this site %s of lines come late", r.of("late_site"), r.of("late_all"))
+func sayLateSupplier(r reading) sentence {
+	return r.compare("SUPPLIER_LATE_RATE",
+		rated{"late_supplier_60", "This supplier was late on %s of lines lately", usually, "late_all"},
+		rated{"late_supplier", "This supplier was late on %s of lines", usually, "late_all"},
+		rated{"late_supplier_site", "This supplier was late here on %s of lines", usually, "late_all"},
+		rated{"late_supplier_60", "This supplier was late on %s of lines lately", before, "late_supplier"},
+		rated{"late_supplier_site", "This supplier was late here on %s of lines", elsewhere, "late_supplier"},
+		rated{"late_prior", "Of lines of such a supplier to such a site %s come late", usually, "late_all"})
 }
 
-func sayLateSupplier(r reading) (code, text string) {
-	return compared("SUPPLIER_LATE_RATE", "This supplier was late on %s of lines", r.of("late_supplier_60"), r.of("late_all"))
-}
-
-func sayOverdueSupplier(r reading) (code, text string) {
-	code = "SUPPLIER_OVERDUE"
+func sayOverdueSupplier(r reading) sentence {
+	const code = "SUPPLIER_OVERDUE"
 	share := r.of("overdue_supplier")
 	switch {
 	case math.IsNaN(share):
-		return "", ""
+		return unknownFact
 	case share == 0:
-		return code, "Nothing from this supplier is overdue now."
+		return good(code, "Nothing from this supplier is overdue now.")
 	}
-	return code, fmt.Sprintf("This supplier is behind: %s of its lines still to come are overdue.", percent(share))
+	return bad(code, "This supplier is behind: %s of its lines still to come are overdue.", percent(share))
 }
 
-func sayLateCarrier(r reading) (code, text string) {
-	return compared("CARRIER_LATE_RATE", "This carrier was late on %s of lines", r.of("late_carrier"), r.of("late_all"))
+func sayLateCarrier(r reading) sentence {
+	return r.compare("CARRIER_LATE_RATE", rated{"late_carrier", "This carrier was late on %s of lines", usually, "late_all"})
 }
 
-func sayLateSKU(r reading) (code, text string) {
-	return compared("SKU_LATE_RATE", "This SKU came late on %s of lines", r.of("late_sku"), r.of("late_all"))
+func sayLateSKU(r reading) sentence {
+	return r.compare("SKU_LATE_RATE", rated{"late_sku", "This SKU came late on %s of lines", usually, "late_all"})
 }
 
-func sayShortSite(r reading) (code, text string) {
-	return compared("SITE_SHORT_RATE", "At this site %s of lines come short", r.of("short_site"), r.of("short_all"))
+func sayShortSite(r reading) sentence {
+	return r.compare("SITE_SHORT_RATE", rated{"short_site", "At this site %s of lines come short", usually, "short_all"})
 }
 
-func sayShortSupplier(r reading) (code, text string) {
-	return compared(codeSupplierShort, "This supplier was short on %s of lines", r.of("short_supplier_90"), r.of("short_all"))
+func sayShortSupplier(r reading) sentence {
+	return r.compare(codeSupplierShort,
+		rated{"short_supplier_90", "This supplier was short on %s of lines lately", usually, "short_all"},
+		rated{"short_supplier", "This supplier was short on %s of lines", usually, "short_all"},
+		rated{"short_supplier_site", "This supplier was short here on %s of lines", usually, "short_all"},
+		rated{"short_supplier_90", "This supplier was short on %s of lines lately", before, "short_supplier"},
+		rated{"short_supplier_site", "This supplier was short here on %s of lines", elsewhere, "short_supplier"},
+		rated{"short_prior", "Of lines of such a supplier and SKU %s come short", usually, "short_all"})
 }
 
-func sayShortSKU(r reading) (code, text string) {
-	return compared("SKU_SHORT_RATE", "This SKU came short on %s of lines", r.of("short_sku"), r.of("short_all"))
+func sayShortSKU(r reading) sentence {
+	return r.compare("SKU_SHORT_RATE", rated{"short_sku", "This SKU came short on %s of lines", usually, "short_all"})
 }
 
-func sayOver(r reading) (code, text string) {
-	return "SUPPLIER_OVER_RATE_90D", fmt.Sprintf("This supplier sent too much on %s of lines.", percent(r.of("over_supplier")))
+func sayOver(r reading) sentence {
+	const code = "SUPPLIER_OVER_RATE_90D"
+	rate := r.of("over_supplier")
+	if rate == 0 {
+		return good(code, "This supplier sent too much on 0 %% of lines.")
+	}
+	return open(code, "This supplier sent too much on %s of lines.", percent(rate))
 }
 
-func saySupplierNew(r reading) (code, text string) {
+func saySupplierNew(r reading) sentence {
 	lines := r.of("closed_supplier")
 	if lines == 0 {
-		return "SUPPLIER_NEW", "Nothing from this supplier was received before."
+		return open("SUPPLIER_NEW", "Nothing from this supplier was received before.")
 	}
-	return "SUPPLIER_HISTORY", fmt.Sprintf("%s from this supplier so far, the last %s ago.",
+	return open("SUPPLIER_HISTORY", "%s from this supplier so far, the last %s ago.",
 		count(lines, "line"), span(r.of("days_since_supplier")))
 }
 
-func sayLineSKU(r reading) (code, text string) {
+func sayLineSKU(r reading) sentence {
 	if r.of("new_sku") == 1 {
-		return "SKU_NEW", "This SKU was not received before."
+		return open("SKU_NEW", "This SKU was not received before.")
 	}
-	return compared("SKU_ACCURACY_LOW", "This SKU is off in %s of counts here", r.of("item_rate"), defaultBase)
+	return r.compare("SKU_ACCURACY_LOW", rated{"item_rate", "This SKU is off in %s of counts here", usually, ""})
 }

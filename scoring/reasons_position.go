@@ -1,7 +1,6 @@
 package scoring
 
 import (
-	"fmt"
 	"math"
 )
 
@@ -15,7 +14,7 @@ var positionGroups = []group{
 	{[]string{"moves_since_count", "out_since_count", "in_since_count", "book_change"}, "moves since the last count", sayMoves},
 	{
 		[]string{"restated_qty", "unchanged", "out_repeated", "out_missing", "in_missing"},
-		"what happened since the last count", sayOdd,
+		"the time since the last count", sayOdd,
 	},
 	{
 		[]string{
@@ -49,137 +48,154 @@ var positionGroups = []group{
 	attributes,
 }
 
-func sayBook(r reading) (code, text string) {
+func sayBook(r reading) sentence {
 	book, low := r.of("book"), r.of("book_low")
 	switch {
-	case book < 0:
-		return "NEGATIVE_ON_HAND", fmt.Sprintf("Book says %s: stock cannot be below zero.", figure(book))
-	case low < 0:
-		return "NEGATIVE_ON_HAND", fmt.Sprintf("Book went down to %s since the last count: stock cannot be below zero.", figure(low))
+	case book < 0 && r.raises:
+		return bad("NEGATIVE_ON_HAND", "Book says %s: stock cannot be below zero.", figure(book))
+	case low < 0 && r.raises:
+		return bad("NEGATIVE_ON_HAND", "Book went down to %s since the last count: stock cannot be below zero.", figure(low))
 	case r.of("restated") == 1:
-		return "STOCK_LEVEL", fmt.Sprintf("The opening balance was set again since the last count; book says %s.", figure(book))
+		return open("STOCK_LEVEL", "The opening balance was set again since the last count; book says %s.", figure(book))
 	case book == 0:
-		return "STOCK_LEVEL", "Book says there is nothing left here."
+		return open("STOCK_LEVEL", "Book says there is nothing left here.")
 	}
-	return "STOCK_LEVEL", fmt.Sprintf("Book says %s.", figure(book))
+	return open("STOCK_LEVEL", "Book says %s.", figure(book))
 }
 
-func saySinceCount(r reading) (code, text string) {
-	code = "DAYS_SINCE_COUNT"
+func saySinceCount(r reading) sentence {
+	const code = "DAYS_SINCE_COUNT"
 	since, known := r.of("days_since_count"), r.of("days_known")
 	switch {
 	case !math.IsNaN(since):
-		return code, fmt.Sprintf("Not counted for %s; %s since.", span(since), count(r.of("moves_since_count"), "move"))
+		return open(code, "Not counted for %s; %s since.", span(since), count(r.of("moves_since_count"), "move"))
 	case !math.IsNaN(known):
-		return code, fmt.Sprintf("Never counted in the %s it is known.", span(known))
+		return open(code, "Never counted in the %s it is known.", span(known))
 	}
-	return code, "Never counted."
+	return open(code, "Never counted.")
 }
 
-func sayMoves(r reading) (code, text string) {
+func sayMoves(r reading) sentence {
 	out, in := r.of("out_since_count"), r.of("in_since_count")
 	from := "since the last count"
 	if r.of("counts_ever") == 0 {
 		from = "and never counted"
 	}
-	return "MOVES_SINCE_COUNT", fmt.Sprintf("%s %s: %s out, %s in.",
-		count(r.of("moves_since_count"), "move"), from, figure(out), figure(in))
+	return open("MOVES_SINCE_COUNT", "%s %s: %s out, %s in.", count(r.of("moves_since_count"), "move"), from, figure(out), figure(in))
 }
 
-func sayDemand(r reading) (code, text string) {
+func sayDemand(r reading) sentence {
 	out, mean := r.of("out_30"), r.of("out_mean")
 	still := r.of("days_since_move")
 	switch {
 	case math.IsNaN(out):
-		return "DEMAND", "No stock has moved here yet."
+		return open("DEMAND", "No stock has moved here yet.")
 	case still >= 60:
-		return "DEMAND", fmt.Sprintf("No move for %s.", span(still))
+		return open("DEMAND", "No move for %s.", span(still))
 	}
-	return "DEMAND", fmt.Sprintf("%s left in the last 30 days, %s is usual.", figure(out), figure(mean))
+	return open("DEMAND", "%s left in the last 30 days, %s is usual.", figure(out), figure(mean))
 }
 
-func sayShortPicks(r reading) (code, text string) {
+func sayShortPicks(r reading) sentence {
+	const code = "RECENT_SHORT_PICK"
 	n, share := r.of("exceptions_90"), r.of("short_share_90")
 	switch {
 	case n == 0:
-		return "RECENT_SHORT_PICK", "No short pick in 90 days."
+		return good(code, "No short pick in 90 days.")
 	case math.IsNaN(share):
-		return "RECENT_SHORT_PICK", fmt.Sprintf("%s in 90 days.", count(n, "short pick"))
+		return bad(code, "%s in 90 days.", count(n, "short pick"))
 	}
-	return "RECENT_SHORT_PICK", fmt.Sprintf("%s in 90 days: %s of what was asked for was found.", count(n, "short pick"), percent(share))
+	return bad(code, "%s in 90 days: %s of what was asked for was found.", count(n, "short pick"), percent(share))
 }
 
-func sayAdjusts(r reading) (code, text string) {
+// An adjustment is a sign of trouble, and puts the book right.
+func sayAdjusts(r reading) sentence {
+	const code = "MANUAL_ADJUST_RECENT"
 	n := r.of("adjusts_90")
 	if n == 0 {
-		return "MANUAL_ADJUST_RECENT", "Not adjusted by hand in 90 days."
+		return open(code, "Not adjusted by hand in 90 days.")
 	}
-	return "MANUAL_ADJUST_RECENT", fmt.Sprintf("Adjusted by hand %s in 90 days, by %s in all.", count(n, "time"), figure(r.of("adjust_qty_90")))
+	return open(code, "Adjusted by hand %s in 90 days, by %s in all.", count(n, "time"), figure(r.of("adjust_qty_90")))
 }
 
-func sayReturns(r reading) (code, text string) {
-	return "RETURN_TO_STOCK_RECENT", fmt.Sprintf("%s put back here in 90 days.", count(r.of("returns_90"), "return"))
+func sayReturns(r reading) sentence {
+	n := r.of("returns_90")
+	return some("RETURN_TO_STOCK_RECENT", n, "%s put back here in 90 days.", count(n, "return"))
 }
 
-func sayTransfers(r reading) (code, text string) {
-	return "TRANSFER_RECENT", fmt.Sprintf("%s between sites in 90 days.", count(r.of("transfers_90"), "transfer"))
+func sayTransfers(r reading) sentence {
+	n := r.of("transfers_90")
+	return some("TRANSFER_RECENT", n, "%s between sites in 90 days.", count(n, "transfer"))
 }
 
-func sayErred(r reading) (code, text string) {
-	code = "ERRED_BEFORE"
+func sayErred(r reading) sentence {
+	const code = "ERRED_BEFORE"
 	errors, counts := r.of("errors_ever"), r.of("counts_ever")
 	switch {
 	case counts == 0:
-		return code, fmt.Sprintf("Never counted; of positions like it %s are off.", percent(r.of("rate_60")))
+		return open(code, "Never counted; of positions like it %s are off.", percent(r.of("rate_60")))
+	case errors == 0 && r.raises: // what speaks for an error is not its own counts
+		return compared(code, "Off in none of "+count(counts, "count")+"; but of positions like it %s are, at this site %s.", r.of("prior_60"), r.of("site_rate"))
 	case errors == 0:
-		return code, fmt.Sprintf("None of its counts was off so far (%s).", figure(counts))
+		return good(code, "None of its counts was off so far (%s).", figure(counts))
 	}
-	text = fmt.Sprintf("%s of %s off", figure(errors), count(counts, "count"))
-	if last := r.of("last_variance"); !math.IsNaN(last) {
-		size := math.Copysign(math.Expm1(math.Abs(last)), last)
-		text += fmt.Sprintf(", the last error by %s, %s ago", figure(size), span(r.of("days_since_error")))
+	last := r.of("last_variance")
+	switch {
+	case math.IsNaN(last):
+		return bad(code, "%s of %s off.", figure(errors), count(counts, "count"))
+	case !r.raises && errors/counts > r.of("site_rate"):
+		return open(code, "Its last error was %s ago.", span(r.of("days_since_error")))
 	}
-	return code, text + "."
+	return open(code, "%s of %s off, the last error by %s, %s ago.",
+		figure(errors), count(counts, "count"), figure(math.Copysign(math.Expm1(math.Abs(last)), last)), span(r.of("days_since_error")))
 }
 
-func saySite(r reading) (code, text string) {
+func saySite(r reading) sentence {
+	const code = "SITE_ERRS_NOW"
 	rate, last := r.of("site_rate"), r.of("site_rate_last")
 	if math.IsNaN(last) {
-		return "SITE_ERRS_NOW", fmt.Sprintf("This site has not counted yet; %s off is usual elsewhere.", percent(rate))
+		return open(code, "This site has not counted yet; %s off is usual elsewhere.", percent(rate))
 	}
-	return "SITE_ERRS_NOW", fmt.Sprintf("On this site's last day of counts %s were off; lately %s are.", percent(last), percent(rate))
-}
-
-func sayZone(r reading) (code, text string) {
-	return "LOCATION_ACCURACY_LOW", fmt.Sprintf("In this zone %s of counts are off, at this site %s.",
-		percent(r.of("zone_rate")), percent(r.of("site_rate")))
-}
-
-func sayPositionSKU(r reading) (code, text string) {
-	code = "SKU_ACCURACY_LOW"
-	if n := r.of("item_negatives"); n > 0 {
-		return code, fmt.Sprintf("This SKU is below zero at %s here.", count(n, "other location"))
+	if !leanOf(last, rate).fits(r.raises) {
+		return open(code, "At this site %s of counts are off lately.", percent(rate))
 	}
-	return code, fmt.Sprintf("This SKU is off in %s of counts here, at this site %s are.",
-		percent(r.of("item_rate")), percent(r.of("site_rate")))
+	return compared(code, "On this site's last day of counts %s were off; lately %s are.", last, rate)
 }
 
-func sayUser(r reading) (code, text string) {
-	return "LAST_HANDLER", fmt.Sprintf("Of positions last handled by the same user %s are off, at this site %s.",
-		percent(r.of("user_rate")), percent(r.of("site_rate")))
+func sayZone(r reading) sentence {
+	return r.compare("LOCATION_ACCURACY_LOW", rated{"zone_rate", "In this zone %s of counts are off", ", at this site %s", "site_rate"})
 }
 
-func sayLastSupplier(r reading) (code, text string) {
-	return codeSupplierShort, fmt.Sprintf("The supplier who delivered it last was short on %s of lines in a year.",
-		percent(r.of("supplier_short")))
+func sayPositionSKU(r reading) sentence {
+	const code = "SKU_ACCURACY_LOW"
+	if n := r.of("item_negatives"); n > 0 && r.raises {
+		return bad(code, "This SKU is below zero at %s here.", count(n, "other location"))
+	}
+	return r.compare(code,
+		rated{"item_rate", "This SKU is off in %s of counts here", ", at this site %s are", "site_rate"},
+		rated{"sku_rate", "This SKU is off in %s of counts at all sites", ", of all SKUs here %s are", "site_rate"})
 }
 
-func sayPositionCost(r reading) (code, text string) { return sayCost(r.of("unit_cost")) }
-
-func sayCost(cost float64) (code, text string) {
-	return "HIGH_UNIT_VALUE", fmt.Sprintf("One unit costs %.2f.", cost)
+func sayUser(r reading) sentence {
+	if r.isStrongest("user_moves_28") {
+		return open("LAST_HANDLER", "Who moved stock here last made %s in 28 days.", count(r.of("user_moves_28"), "move"))
+	}
+	return r.compare("LAST_HANDLER", rated{"user_rate", "Of positions last handled by the same user %s are off", ", at this site %s", "site_rate"})
 }
 
-func sayPack(r reading) (code, text string) {
-	return "PACK_SIZE", fmt.Sprintf("It comes in packs of %s.", figure(r.of("pack")))
+func sayLastSupplier(r reading) sentence {
+	rate := r.of("supplier_short")
+	s := open(codeSupplierShort, "The supplier who delivered it last was short on %s of lines in a year.", percent(rate))
+	if rate == 0 {
+		s.lean = lowering
+	}
+	return s
+}
+
+func sayPositionCost(r reading) sentence { return sayCost(r.of("unit_cost")) }
+
+func sayCost(cost float64) sentence { return open("HIGH_UNIT_VALUE", "One unit costs %.2f.", cost) }
+
+func sayPack(r reading) sentence {
+	return open("PACK_SIZE", "It comes in packs of %s.", figure(r.of("pack")))
 }

@@ -15,8 +15,8 @@ import (
 
 // Attributes under which a model file carries what a scorer needs.
 const (
-	attrSchema  = "tallyman.schema"
-	attrOutcome = "tallyman.outcome"
+	SchemaAttribute = "tallyman.schema" // a [features.Schema]
+	attrOutcome     = "tallyman.outcome"
 )
 
 // Outcome is what a model predicts.
@@ -48,10 +48,7 @@ type Scorer struct {
 // newScorer returns a scorer without a model: the shrunk rates of the vector
 // answer in its place.
 func newScorer(outcome Outcome, schema features.Schema) *Scorer {
-	s := &Scorer{Outcome: outcome, Schema: schema, hash: schema.Hash(), columns: map[string]int{}, groups: positionGroups}
-	if schema.Subject == features.LoadSubject {
-		s.groups = lineGroups
-	}
+	s := &Scorer{Outcome: outcome, Schema: schema, hash: schema.Hash(), columns: map[string]int{}, groups: groupsOf(schema.Subject)}
 	names := schema.Names()
 	for i, name := range names {
 		s.columns[name] = i
@@ -69,7 +66,7 @@ func NewScorer(outcome Outcome, schema *features.Schema, m *models.Model) (*Scor
 	if m.Attributes == nil {
 		m.Attributes = map[string]string{}
 	}
-	m.Attributes[attrSchema], m.Attributes[attrOutcome] = string(text), string(outcome)
+	m.Attributes[SchemaAttribute], m.Attributes[attrOutcome] = string(text), string(outcome)
 	p, err := models.NewPredictor(m)
 	if err != nil {
 		return nil, err
@@ -87,7 +84,7 @@ func ReadScorer(artifact []byte) (*Scorer, error) {
 	if err != nil {
 		return nil, err
 	}
-	schema, err := features.ParseSchema(m.Attributes[attrSchema])
+	schema, err := features.ParseSchema(m.Attributes[SchemaAttribute])
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -88,36 +89,43 @@ func placeEntries(ctx context.Context, tx pgx.Tx, size int64) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	hashes, numbers := make([][]byte, len(grown)), make([]int64, len(grown))
-	for i := range grown {
-		hashes[i], numbers[i] = grown[i][:], tlog.StoredHashCount(size)+int64(i)
+	hashes := make([][]byte, len(leaves))
+	for i := range hashes {
+		for range bits.TrailingZeros64(uint64(at[i]+1)) + 1 {
+			hashes[i], grown = append(hashes[i], grown[0][:]...), grown[1:]
+		}
 	}
 	q := &pgx.Batch{}
-	q.Queue(`insert into audit_leaf (n, stream, seq) select n, stream, seq from unnest($1::bigint[], $2::text[], $3::int[]) as x (n, stream, seq)`,
-		at, streams, seqs)
-	q.Queue(`insert into audit_node (n, hash) select n, hash from unnest($1::bigint[], $2::bytea[]) as x (n, hash)`, numbers, hashes)
+	q.Queue(`
+		insert into audit_leaf (n, stream, seq, hashes)
+		select n, stream, seq, hashes
+		from unnest($1::bigint[], $2::text[], $3::int[], $4::bytea[]) as x (n, stream, seq, hashes)`, at, streams, seqs, hashes)
 	q.Queue(`delete from audit_unsequenced where id = any ($1)`, ids)
 	return len(ids), tx.SendBatch(ctx, q).Close()
 }
 
-// nodes reads stored hashes of the tree.
+// nodes reads stored hashes of the tree. One stands beside the last entry below it.
 func nodes(ctx context.Context, q querier) tlog.HashReader {
 	return tlog.HashReaderFunc(func(indexes []int64) ([]audit.Hash, error) {
+		levels, beside := make([]int, len(indexes)), make([]int64, len(indexes))
+		for i, x := range indexes {
+			level, place := tlog.SplitStoredHashIndex(x)
+			levels[i], beside[i] = level, (place+1)<<level-1
+		}
 		rows, _ := q.Query(ctx, `
-			select n.hash
-			from unnest($1::bigint[]) with ordinality as wanted (n, place)
-			join audit_node n using (n)
-			order by wanted.place`, indexes)
+			select substr(l.hashes, wanted.level * 32 + 1, 32)
+			from unnest($1::bigint[], $2::int[]) with ordinality as wanted (n, level, place)
+			join audit_leaf l using (n)
+			order by wanted.place`, beside, levels)
 		stored, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
 		if err != nil {
 			return nil, err
 		}
-		if len(stored) != len(indexes) {
-			return nil, &audit.Fault{Index: -1, What: "hashes of the tree are missing"}
-		}
-		hashes := make([]audit.Hash, len(stored))
-		for i := range stored {
-			hashes[i] = audit.Hash(stored[i])
+		hashes := make([]audit.Hash, len(indexes))
+		for i := range hashes {
+			if i >= len(stored) || copy(hashes[i][:], stored[i]) < tlog.HashSize {
+				return nil, &audit.Fault{Index: -1, What: "hashes of the tree are missing"}
+			}
 		}
 		return hashes, nil
 	})

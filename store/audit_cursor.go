@@ -10,11 +10,18 @@ import (
 	"tallyman/audit"
 )
 
-// queryBinary asks for values as PostgreSQL has them, whatever mode the database URL
-// names: two of them send text. It leaves no prepared statement behind.
-func queryBinary(ctx context.Context, tx pgx.Tx, sql string) pgx.Rows {
-	rows, _ := tx.Query(ctx, sql, pgx.QueryExecModeDescribeExec, pgx.QueryResultFormats{pgx.BinaryFormatCode})
-	return rows
+// readBinary calls row for each row with its values as PostgreSQL has them, whatever
+// mode the database URL names: two of them send text. They are valid until the next
+// row. It leaves no prepared statement behind.
+func readBinary(ctx context.Context, tx pgx.Tx, sql string, row func(raw [][]byte) error) (err error) {
+	rows := tx.Conn().PgConn().ExecParams(ctx, sql, nil, nil, nil, []int16{pgx.BinaryFormatCode})
+	for err == nil && rows.NextRow() {
+		err = row(rows.Values())
+	}
+	if _, failed := rows.Close(); err == nil {
+		err = failed
+	}
+	return err
 }
 
 // number decodes an integer or bigint of a column. Only where the column's not null
@@ -31,73 +38,67 @@ func number(raw []byte, column string, index int64) (int64, error) {
 	return 0, fmt.Errorf("%s: PostgreSQL sent %d bytes, and an integer has 4 or 8: compare the table with the schema of this program", column, len(raw))
 }
 
-// numbered reads a table by its number n, from 0 on: in the order in which it is on
-// disk as long as that is the order of the numbers, in which rows are added, and from
-// there on through the index, which costs twice as much.
-type numbered struct {
-	table, columns string // of which n is the first
-	next           int64
-	open, sorted   bool
+const (
+	// blocksAtOnce is how much of the places is read at once: about 4,000 of them.
+	blocksAtOnce = 64
+
+	// placesAtOnce is how many are read at once through their index.
+	placesAtOnce = 4096
+)
+
+// placeCursor reads places from 0 on: in the order in which they are on disk as long as
+// that is the order of their numbers, in which they are added, and from there on through
+// the index, which costs twice as much.
+type placeCursor struct {
+	next          int64
+	block, blocks int64 // of the table: read so far, and in all
+	sorted        bool
 }
 
-// fetch calls row for so many numbers, or as many as there are without a gap.
-func (c *numbered) fetch(ctx context.Context, tx pgx.Tx, count int64, row func(raw [][]byte) error) error {
-	for end := c.next + count; c.next < end; {
-		if err := c.declare(ctx, tx); err != nil {
-			return err
-		}
-		ordered, err := c.take(queryBinary(ctx, tx, fmt.Sprintf(`fetch %d from %s_by_number`, end-c.next, c.table)), row)
-		if err != nil {
-			return err
-		}
-		if ordered || c.sorted {
+// open finds how large the table is now: what the transaction sees is in it.
+func (c *placeCursor) open(ctx context.Context, tx pgx.Tx) error {
+	return tx.QueryRow(ctx, `select pg_relation_size('audit_leaf') / current_setting('block_size')::int`).Scan(&c.blocks)
+}
+
+// read calls row for some more places, whose numbers follow on each other: for none
+// where a part of the table has none. It reports whether there may be more.
+func (c *placeCursor) read(ctx context.Context, tx pgx.Tx, row func(raw [][]byte) error) (more bool, err error) {
+	const places = `select n, stream, seq, hashes from audit_leaf`
+	switch next, from := c.next, c.block; {
+	case c.sorted:
+		err := c.take(ctx, tx, fmt.Sprintf(places+` where n >= %d order by n limit %d`, next, placesAtOnce), row)
+		return c.next > next, err
+	case from < c.blocks:
+		c.block += blocksAtOnce
+		return true, c.take(ctx, tx, fmt.Sprintf(places+` where ctid >= '(%d,0)' and ctid < '(%d,0)'`, from, c.block), row)
+	}
+	return false, nil
+}
+
+// take calls row for places as long as their numbers follow on each other, and goes on
+// by the index where they do not.
+func (c *placeCursor) take(ctx context.Context, tx pgx.Tx, sql string, row func(raw [][]byte) error) error {
+	broken := false
+	err := readBinary(ctx, tx, sql, func(raw [][]byte) error {
+		if broken = broken || len(raw[0]) != 8 || int64(binary.BigEndian.Uint64(raw[0])) != c.next; broken {
 			return nil
 		}
-		if _, err := tx.Exec(ctx, `close `+c.table+`_by_number`); err != nil {
-			return err
-		}
-		c.open, c.sorted = false, true
-	}
-	return nil
-}
-
-// take calls row for rows as long as their numbers follow on each other, and reports
-// whether all do.
-func (c *numbered) take(rows pgx.Rows, row func(raw [][]byte) error) (ordered bool, err error) {
-	defer rows.Close()
-	for rows.Next() {
-		raw := rows.RawValues()
-		n, err := number(raw[0], c.table+".n", -1)
-		if err != nil || n != c.next {
-			return false, err
-		}
-		if err := row(raw); err != nil {
-			return false, err
-		}
 		c.next++
-	}
-	return true, rows.Err()
-}
-
-// alone reports whether it is known that the table has no other row than those that
-// were fetched: it was read in the order on disk and ends here.
-func (c *numbered) alone(ctx context.Context, tx pgx.Tx) (bool, error) {
-	if !c.open || c.sorted {
-		return false, nil
-	}
-	next, err := tx.Exec(ctx, `fetch 1 from `+c.table+`_by_number`)
-	return next.RowsAffected() == 0, err
-}
-
-func (c *numbered) declare(ctx context.Context, tx pgx.Tx) error {
-	if c.open {
-		return nil
-	}
-	query := `select ` + c.columns + ` from ` + c.table
-	if c.sorted {
-		query = fmt.Sprintf(`select distinct on (n) %s from %s where n >= %d order by n`, c.columns, c.table, c.next)
-	}
-	_, err := tx.Exec(ctx, `declare `+c.table+`_by_number no scroll cursor for `+query)
-	c.open = err == nil
+		return row(raw)
+	})
+	c.sorted = c.sorted || broken
 	return err
+}
+
+// alone reports whether it is known that there are no other places than those that were
+// read: the table ends with them in the order on disk.
+func (c *placeCursor) alone(ctx context.Context, tx pgx.Tx) (bool, error) {
+	next := c.next
+	for !c.sorted && c.next == next {
+		more, err := c.read(ctx, tx, func([][]byte) error { return nil })
+		if err != nil || !more {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }

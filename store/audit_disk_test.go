@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -39,12 +40,10 @@ func TestTheLogIsVerifiedInAnyOrderOnDisk(t *testing.T) {
 		asSuperuser(t, conn,
 			`create temporary table e as select stream, seq, prev, body, at from audit_entry`,
 			`create temporary table l as select * from audit_leaf`,
-			`create temporary table h as select * from audit_node`,
-			`delete from audit_leaf`, `delete from audit_entry`, `delete from audit_node`,
+			`delete from audit_leaf`, `delete from audit_entry`,
 			`insert into audit_entry (stream, seq, prev, body, at) select * from e order by `+order,
 			`insert into audit_leaf select * from l order by n <> 5, n % 4, n`,
-			`insert into audit_node select * from h order by n % 7, n`,
-			`drop table e`, `drop table l`, `drop table h`)
+			`drop table e`, `drop table l`)
 		if report, err := verify(t, db, key, note); err != nil || report.Entries != 12 {
 			t.Errorf("entries by %s: %+v, %v", order, report, err)
 		}
@@ -125,10 +124,7 @@ func TestTheLogIsVerifiedInEveryModeOfQueries(t *testing.T) {
 
 // Whoever owns the tables can drop what keeps a number from being there twice, or gone.
 func TestRowsThatNoTableMayHoldAreFound(t *testing.T) {
-	const (
-		noKey   = `alter table audit_leaf drop constraint audit_leaf_pkey, drop constraint audit_leaf_stream_seq_key, drop constraint audit_leaf_n_check`
-		noNodes = `alter table audit_node drop constraint audit_node_pkey, drop constraint audit_node_n_check`
-	)
+	const noKey = `alter table audit_leaf drop constraint audit_leaf_pkey, drop constraint audit_leaf_stream_seq_key, drop constraint audit_leaf_n_check, drop constraint audit_leaf_hashes_check`
 	for name, tt := range map[string]struct {
 		index int64
 		says  string
@@ -136,18 +132,13 @@ func TestRowsThatNoTableMayHoldAreFound(t *testing.T) {
 	}{
 		"a place twice":             {2, "place is stored twice", []string{noKey, `insert into audit_leaf select * from audit_leaf where n = 2`}},
 		"the last place twice":      {3, "place is stored twice", []string{noKey, `insert into audit_leaf select * from audit_leaf where n = 3`}},
-		"a place of another entry":  {1, "place is stored twice", []string{noKey, `insert into audit_leaf select 1, stream, seq from audit_leaf where n = 2`}},
+		"a place of another entry":  {1, "place is stored twice", []string{noKey, `insert into audit_leaf select 1, stream, seq, hashes from audit_leaf where n = 2`}},
 		"a place twice in between":  {2, "place is stored twice", []string{noKey, `create temp table l as select * from audit_leaf`, `insert into l select * from l where n = 2`, `delete from audit_leaf`, `insert into audit_leaf select * from l order by n`}},
-		"a place below 0":           {-1, "the others were put there", []string{noKey, `insert into audit_leaf select -1, stream, seq from audit_leaf where n = 2`}},
-		"a place without number":    {-1, "the others were put there", []string{noKey, `alter table audit_leaf alter n drop not null`, `insert into audit_leaf select null, stream, seq from audit_leaf where n = 2`}},
+		"a place below 0":           {-1, "the others were put there", []string{noKey, `insert into audit_leaf select -1, stream, seq, hashes from audit_leaf where n = 2`}},
+		"a place without number":    {-1, "the others were put there", []string{noKey, `alter table audit_leaf alter n drop not null`, `insert into audit_leaf select null, stream, seq, hashes from audit_leaf where n = 2`}},
 		"a number taken out":        {1, "was removed", []string{noKey, `alter table audit_leaf alter n drop not null`, `update audit_leaf set n = null where n = 1`}},
-		"a hash twice":              {2, "above it is stored twice", []string{noNodes, `insert into audit_node select * from audit_node where n = 5`}},
-		"the last hash twice":       {0, "above it is stored twice", []string{noNodes, `insert into audit_node select * from audit_node where n = 6`}},
-		"a hash twice in between":   {2, "above it is stored twice", []string{noNodes, `create temp table h as select * from audit_node`, `insert into h select * from h where n = 5`, `delete from audit_node`, `insert into audit_node select * from h order by n`}},
-		"a hash below 0":            {-1, "the others were put there", []string{noNodes, `insert into audit_node select -1, hash from audit_node where n = 5`}},
-		"a hash beyond the end":     {4, "removed from its end", []string{`insert into audit_node select 7, hash from audit_node where n = 5`}},
-		"a hash without number":     {1, "was removed", []string{noNodes, `alter table audit_node alter n drop not null`, `update audit_node set n = null where n = 1`}},
-		"a hash taken out":          {2, "was removed", []string{`alter table audit_node alter hash drop not null`, `update audit_node set hash = null where n = 5`}},
+		"hashes taken out":          {2, "0 hashes of the tree", []string{`alter table audit_leaf alter hashes drop not null`, `update audit_leaf set hashes = null where n = 2`}},
+		"a hash too many":           {2, "2 hashes of the tree", []string{noKey, `update audit_leaf set hashes = hashes || sha256('x') where n = 2`}},
 		"a place of no entry":       {2, "no audit_leaf.seq", []string{noKey, `alter table audit_leaf alter seq drop not null`, `update audit_leaf set seq = null where n = 2`}},
 		"an entry without number":   {-1, "no audit_entry.seq", []string{`alter table audit_entry drop constraint audit_entry_pkey cascade, alter seq drop not null`, `update audit_entry set seq = null where seq = 2`}},
 		"an entry without a stream": {0, "is gone", []string{`alter table audit_entry drop constraint audit_entry_pkey cascade, alter stream drop not null`, `update audit_entry set stream = null where (stream, seq) = (select stream, seq from audit_leaf where n = 0)`}},
@@ -166,5 +157,37 @@ func TestRowsThatNoTableMayHoldAreFound(t *testing.T) {
 				t.Errorf("got %v, want index %d and %q", err, tt.index, tt.says)
 			}
 		})
+	}
+}
+
+// A log that was written before hashes stood beside places is the same log afterwards.
+func TestHashesMoveToTheirPlaces(t *testing.T) {
+	moves, err := os.ReadFile("migrations/0053_hashes_with_places.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := []string{
+		`create table audit_node as
+			select n * 2 - bit_count(n::bit(64)) + level as n, substr(hashes, level * 32 + 1, 32) as hash
+			from audit_leaf cross join generate_series(0, 3) level
+			where level * 32 < octet_length(hashes)`,
+		`alter table audit_leaf drop column hashes`,
+	}
+	dsn := storetest.DSN(t)
+	db, conn, key := open(t, dsn), connect(t, dsn), auditKey(t)
+	record(t, db, conn, "a", 6)
+	note := sign(t, db, conn, key)
+	asSuperuser(t, conn, append(before, string(moves))...)
+	if report, err := verify(t, db, key, note); err != nil || report.Entries != 12 {
+		t.Errorf("%+v, %v", report, err)
+	}
+	record(t, db, conn, "b", 1)
+	sign(t, db, conn, key)
+	if report, err := verify(t, db, key, note); err != nil || report.Entries != 14 {
+		t.Errorf("%+v, %v", report, err)
+	}
+	asSuperuser(t, conn, append(before, `delete from audit_node where n = 5`)...)
+	if _, err := conn.Exec(t.Context(), string(moves)); err == nil || !strings.Contains(err.Error(), "missing at index 3") {
+		t.Errorf("a log without a hash: %v", err)
 	}
 }

@@ -164,8 +164,8 @@ func (e *exporter) entries(ctx context.Context, db *DB) error {
 
 // whole writes every entry.
 func (e *exporter) whole(ctx context.Context, db *DB) error {
-	_, err := newPlacedEntries(e.tx, e.size, false).each(ctx, db, func(k *placeChunk) error {
-		for i := range int(k.end - k.first) {
+	_, err := newPlacedEntries(e.tx, e.size).each(ctx, db, func(k *placeChunk) error {
+		for i := range k.places {
 			if err := k.there(i); err != nil {
 				return err
 			}

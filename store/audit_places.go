@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -14,59 +15,53 @@ import (
 	"tallyman/audit"
 )
 
-// placesAtOnce is how many places of the tree are read at once.
-const placesAtOnce = 4096
-
 // placedEntries reads the log in the order of its places, on one state of the
-// database: places and hashes as they are [numbered], and entries by [entryScan].
-// What the scan does not have when its place comes is found through the index.
+// database: places by [placeCursor], and entries by [entryScan]. What the scan does
+// not have when its place comes is found through the index.
 type placedEntries struct {
 	size   int64 // places to read
-	hashes bool  // those of the tree too
-
-	places, nodes numbered
-	scan          *entryScan
+	places placeCursor
+	scan   *entryScan
 
 	using sync.Mutex // of tx
 	tx    pgx.Tx
 }
 
-func newPlacedEntries(tx pgx.Tx, size int64, hashes bool) *placedEntries {
-	return &placedEntries{
-		size: size, hashes: hashes, tx: tx, scan: newEntryScan(),
-		places: numbered{table: "audit_leaf", columns: "n, stream, seq"},
-		nodes:  numbered{table: "audit_node", columns: "n, hash"},
-	}
+func newPlacedEntries(tx pgx.Tx, size int64) *placedEntries {
+	return &placedEntries{size: size, tx: tx, scan: newEntryScan()}
 }
 
-// placeChunk is a part of the log as the database has it. Where a place is gone, it
-// ends before that.
+// placeChunk is a part of the log as the database has it.
 type placeChunk struct {
-	first, end int64
-	places     []place
-	text       []byte       // all streams
-	nodes      []audit.Hash // of the entries that should be there
-	gone       error        // what is missing of them
-	failed     error
+	first  int64
+	places []place
+	text   []byte // all streams and hashes
+	failed error  // why there is no chunk
 }
 
 // place says which entry stands at an index.
 type place struct {
-	start, end int // of its stream in text
-	seq        int
-	entry      *audit.Record // nil when it is gone
+	start, mid, end int // of its stream and of its hashes in text
+	seq             int
+	entry           *audit.Record // nil when it is gone
 }
 
-func (k *placeChunk) stream(p *place) []byte { return k.text[p.start:p.end] }
+func (k *placeChunk) stream(p *place) []byte { return k.text[p.start:p.mid] }
 
-// there says what is missing of the i-th place.
-func (k *placeChunk) there(i int) error {
-	at := k.first + int64(i)
-	if i >= len(k.places) {
-		return &audit.Fault{Index: at, What: "no entry has this place any more: it was removed"}
+// hashes appends what the tree has stored with a place.
+func (k *placeChunk) hashes(p *place, to []audit.Hash) []audit.Hash {
+	for h := range slices.Chunk(k.text[p.mid:p.end], tlog.HashSize) {
+		var whole audit.Hash
+		copy(whole[:], h)
+		to = append(to, whole)
 	}
+	return to
+}
+
+// there says whether the i-th place has its entry.
+func (k *placeChunk) there(i int) error {
 	if x := &k.places[i]; x.entry == nil {
-		return &audit.Fault{Index: at, What: fmt.Sprintf("entry %d of %s is gone: it was removed", x.seq, k.stream(x))}
+		return &audit.Fault{Index: k.first + int64(i), What: fmt.Sprintf("entry %d of %s is gone: it was removed", x.seq, k.stream(x))}
 	}
 	return nil
 }
@@ -76,6 +71,9 @@ func (k *placeChunk) there(i int) error {
 func (p *placedEntries) each(ctx context.Context, db *DB, visit func(*placeChunk) error) (entries int64, err error) {
 	if db.pool.Stat().MaxConns() < 2 {
 		return 0, errors.New("the audit log is read over two connections: set pool_max_conns in the database URL to 2 or more")
+	}
+	if err := p.places.open(ctx, p.tx); err != nil {
+		return 0, err
 	}
 	var snapshot string
 	if err := p.tx.QueryRow(ctx, `select pg_export_snapshot()`).Scan(&snapshot); err != nil {
@@ -126,22 +124,20 @@ func (p *placedEntries) visitAll(ctx context.Context, chunks <-chan *placeChunk,
 }
 
 // readPlaces reads chunks ahead of the visits, into used ones where there are some.
+// What fails is the last chunk, since a fault before it is to be told first.
 func (p *placedEntries) readPlaces(ctx context.Context, out chan<- *placeChunk, used <-chan *placeChunk) error {
-	for first := int64(0); first < p.size; first += placesAtOnce {
+	for done := p.size == 0; !done; {
 		k := &placeChunk{}
 		select {
 		case k = <-used:
 		default:
 		}
-		k.first, k.end = first, min(first+placesAtOnce, p.size)
 		k.failed = p.read(ctx, k)
+		done = k.failed != nil || p.places.next >= p.size
 		select {
 		case out <- k:
 		case <-ctx.Done():
 			return ctx.Err()
-		}
-		if k.failed != nil {
-			return k.failed
 		}
 	}
 	return nil
@@ -150,30 +146,26 @@ func (p *placedEntries) readPlaces(ctx context.Context, out chan<- *placeChunk, 
 func (p *placedEntries) read(ctx context.Context, k *placeChunk) error {
 	p.using.Lock()
 	defer p.using.Unlock()
-	k.text, k.places, k.nodes, k.gone = k.text[:0], k.places[:0], k.nodes[:0], nil
-	err := p.places.fetch(ctx, p.tx, k.end-k.first, func(raw [][]byte) error {
-		seq, err := number(raw[2], "audit_leaf.seq", k.first+int64(len(k.places)))
-		start := len(k.text)
-		k.text = append(k.text, raw[1]...)
-		k.places = append(k.places, place{start: start, end: len(k.text), seq: int(seq)})
-		return err
-	})
-	if err != nil || !p.hashes {
-		return err
-	}
-	first, last := tlog.StoredHashCount(k.first), tlog.StoredHashCount(k.end)
-	err = p.nodes.fetch(ctx, p.tx, last-first, func(raw [][]byte) error {
-		if len(raw[1]) == tlog.HashSize && k.gone == nil {
-			k.nodes = append(k.nodes, audit.Hash(raw[1]))
-		} else if k.gone == nil {
-			k.gone = errHashGone(first + int64(len(k.nodes)))
+	k.first, k.text, k.places = p.places.next, k.text[:0], k.places[:0]
+	for more := true; more && len(k.places) == 0; {
+		var err error
+		more, err = p.places.read(ctx, p.tx, func(raw [][]byte) error {
+			seq, err := number(raw[2], "audit_leaf.seq", k.first+int64(len(k.places)))
+			x := place{start: len(k.text), mid: len(k.text) + len(raw[1]), seq: int(seq)}
+			k.text = append(append(k.text, raw[1]...), raw[3]...)
+			x.end = len(k.text)
+			k.places = append(k.places, x)
+			return err
+		})
+		if err != nil {
+			return err
 		}
-		return nil
-	})
-	if n := int64(len(k.nodes)); n < last-first && k.gone == nil {
-		k.gone = errHashGone(first + n)
 	}
-	return err
+	if len(k.places) == 0 {
+		return &audit.Fault{Index: k.first, What: "no entry has this place any more: it was removed"}
+	}
+	k.places = k.places[:min(int64(len(k.places)), p.size-k.first)]
+	return nil
 }
 
 // find fills in the entries of a chunk.

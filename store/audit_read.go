@@ -89,7 +89,7 @@ func (db *DB) checkTree(ctx context.Context, tx pgx.Tx, c *audit.Checker, progre
 	if err := tx.QueryRow(ctx, `select coalesce(max(n) + 1, 0) from audit_leaf`).Scan(&size); err != nil {
 		return 0, err
 	}
-	placed := newPlacedEntries(tx, size, true)
+	placed := newPlacedEntries(tx, size)
 	entries, err = placed.each(ctx, db, func(k *placeChunk) error {
 		err := k.check(c)
 		progress(c.Size(), size)
@@ -102,23 +102,22 @@ func (db *DB) checkTree(ctx context.Context, tx pgx.Tx, c *audit.Checker, progre
 }
 
 func (k *placeChunk) check(c *audit.Checker) error {
-	if k.gone != nil {
-		return k.gone
-	}
-	nodes := k.nodes
-	for i := range int(k.end - k.first) {
+	var hashes []audit.Hash
+	for i := range k.places {
 		if err := k.there(i); err != nil {
 			return err
 		}
 		x, at := &k.places[i], c.Size()
-		complete := 1 + bits.TrailingZeros64(uint64(at+1)) // subtrees with it, itself included
-		if err := c.Add(x.entry, nodes[:complete]); err != nil {
+		hashes = k.hashes(x, hashes[:0])
+		if complete := bits.TrailingZeros64(uint64(at+1)) + 1; len(hashes) != complete {
+			return &audit.Fault{Index: at, What: fmt.Sprintf("%d hashes of the tree stand beside it and not %d: the others were removed or put there", len(hashes), complete)}
+		}
+		if err := c.Add(x.entry, hashes); err != nil {
 			return err
 		}
 		if err := sameEntry(x.entry, at, k.stream(x), x.seq); err != nil {
 			return err
 		}
-		nodes = nodes[complete:]
 	}
 	return nil
 }
@@ -187,17 +186,17 @@ func checkWaiting(ctx context.Context, tx pgx.Tx, c *audit.Checker, without int6
 
 // checkSteps holds that every step has as many entries as it had changes.
 func checkSteps(ctx context.Context, tx pgx.Tx, c *audit.Checker) error {
-	rows, _ := tx.Query(ctx, `select id, audited from step`)
-	var id, first string
-	var audited, changed int
-	_, err := pgx.ForEachRow(rows, []any{&id, &audited}, func() error {
-		if c.Last(id) != audited && (first == "" || id < first) {
-			first, changed = id, audited
+	var first string
+	var changed int64
+	err := readBinary(ctx, tx, `select id, audited from step`, func(raw [][]byte) error {
+		audited, err := number(raw[1], "step.audited", -1)
+		if int64(c.Last(raw[0])) != audited && (first == "" || string(raw[0]) < first) {
+			first, changed = string(raw[0]), audited
 		}
-		return nil
+		return err
 	})
 	if err == nil && first != "" {
-		err = &audit.Fault{Index: -1, What: fmt.Sprintf("step %s has %d entries and was changed %d times: entries were removed or added", first, c.Last(first), changed)}
+		err = &audit.Fault{Index: -1, What: fmt.Sprintf("step %s has %d entries and was changed %d times: entries were removed or added", first, c.Last([]byte(first)), changed)}
 	}
 	return err
 }

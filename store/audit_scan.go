@@ -71,25 +71,21 @@ func newEntryScan() *entryScan {
 
 // readAll reads until the last entry. Whoever calls it closes chunks.
 func (s *entryScan) readAll(ctx context.Context, tx pgx.Tx) error {
-	rows := queryBinary(ctx, tx, `select stream, body, seq from audit_entry`)
-	defer rows.Close()
 	chunk := s.empty()
-	for rows.Next() {
-		raw := rows.RawValues()
+	err := readBinary(ctx, tx, `select stream, body, seq from audit_entry`, func(raw [][]byte) error {
 		seq, err := number(raw[2], "audit_entry.seq", -1)
 		if err != nil {
 			return err
 		}
 		chunk.add(raw[0], raw[1], int(seq))
 		if len(chunk.rows) < scanRows && len(chunk.text) < scanBytes {
-			continue
+			return nil
 		}
-		if err := s.send(ctx, chunk); err != nil {
-			return err
-		}
+		err = s.send(ctx, chunk)
 		chunk = s.empty()
-	}
-	if err := rows.Err(); err != nil {
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	return s.send(ctx, chunk)

@@ -21,9 +21,20 @@ type Delegation struct {
 }
 
 // Delegate lets another person decide for the one who gives it. It takes effect
-// with its dates and gives nothing that the giver does not hold when it is used.
+// with its dates and gives nothing that the giver does not hold when it is used. A
+// person must have been authenticated anew, or it is a [*guardrails.Refusal]: who
+// borrows a session could else give themselves what they cannot do in it.
 func (db *DB) Delegate(ctx context.Context, by Administrator, d guardrails.Delegation) error {
 	err := db.changePeople(ctx, by, func(tx pgx.Tx) (string, []audit.Fact, error) {
+		if by.Person != 0 {
+			now, err := clock(ctx, tx)
+			if err != nil {
+				return "", nil, err
+			}
+			if r := guardrails.NeedsFresh(by.AuthenticatedAt, now); r != nil {
+				return "", nil, r
+			}
+		}
 		_, err := tx.Exec(ctx, `
 			insert into delegation (from_id, to_id, kinds, sites, limit_minor, begins_at, ends_at)
 			values ($1, $2, coalesce($3::text[], '{}'), coalesce($4::text[], '{}'), $5, $6, $7)`,

@@ -62,7 +62,7 @@ func (db *DB) VerifyScan(ctx context.Context, ahead int64, keys []string, notes 
 		if err := tx.QueryRow(ctx, `select count(*) from audit_leaf`).Scan(&size); err != nil {
 			return err
 		}
-		p := newPlacedEntries(tx, size, true)
+		p := newPlacedEntries(tx, size)
 		p.scan.ahead = ahead
 		entries, err = p.each(ctx, db, func(k *placeChunk) error { return k.check(c) })
 		return err

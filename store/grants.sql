@@ -53,7 +53,7 @@ grant insert on execution_attempt to tallyman_app;
 grant insert on answered_request to tallyman_app;
 
 -- The audit log only ever grows.
-grant insert on audit_entry, audit_leaf, audit_node to tallyman_app;
+grant insert on audit_entry, audit_leaf to tallyman_app;
 grant insert, delete on audit_unsequenced to tallyman_app;
 grant insert, update (anchored) on audit_checkpoint to tallyman_app;
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -23,6 +24,8 @@ const personStream = "person"
 type Administrator struct {
 	Person guardrails.PersonID // 0 for the others
 	OIDC   bool
+
+	AuthenticatedAt time.Time // of a person
 }
 
 func (a Administrator) origin() string {
@@ -45,18 +48,24 @@ func (a Administrator) String() string {
 // changePeople runs a change with its audit entry. Changes of people take
 // turns, as entries of one stream must.
 func (db *DB) changePeople(ctx context.Context, by Administrator, change func(pgx.Tx) (event string, facts []audit.Fact, err error)) error {
-	return pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-		if err := lockPeople(ctx, tx); err != nil {
-			return err
-		}
-		event, facts, err := change(tx)
-		if err != nil || event == "" {
-			return err
-		}
-		return notePeople(ctx, tx, by.String(), event, facts...)
-	})
+	return pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error { return changePeopleIn(ctx, tx, by, change) })
 }
 
+// changePeopleIn is changePeople within a transaction.
+func changePeopleIn(ctx context.Context, tx pgx.Tx, by Administrator, change func(pgx.Tx) (event string, facts []audit.Fact, err error)) error {
+	if err := lockPeople(ctx, tx); err != nil {
+		return err
+	}
+	event, facts, err := change(tx)
+	if err != nil || event == "" {
+		return err
+	}
+	return notePeople(ctx, tx, by.String(), event, facts...)
+}
+
+// lockPeople waits for the turn of a change of people. Whoever also locks the row of an
+// account locks it before: an attempt to sign in knows only then that it is one too many,
+// and attempts that are not must not take turns with all others.
 func lockPeople(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext('audit'), hashtext($1))`, personStream)
 	return err
@@ -114,7 +123,7 @@ func (db *DB) SetPassword(ctx context.Context, by Administrator, id guardrails.P
 	if err != nil {
 		return fmt.Errorf("password of person %d: %w", id, err)
 	}
-	err = db.changePeople(ctx, by, func(tx pgx.Tx) (string, []audit.Fact, error) {
+	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
 			update account
 			set password_hash = $2, failures = 0, locked_until = null
@@ -122,10 +131,13 @@ func (db *DB) SetPassword(ctx context.Context, by Administrator, id guardrails.P
 		if err == nil && tag.RowsAffected() == 0 {
 			err = fmt.Errorf("local account: %w", ErrNotFound)
 		}
-		if err == nil {
-			_, err = tx.Exec(ctx, `delete from session where person_id = $1`, id)
+		if err != nil {
+			return err
 		}
-		return "password_set", []audit.Fact{personFact(id)}, err
+		return changePeopleIn(ctx, tx, by, func(tx pgx.Tx) (string, []audit.Fact, error) {
+			_, err := tx.Exec(ctx, `delete from session where person_id = $1`, id)
+			return "password_set", []audit.Fact{personFact(id)}, err
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("password of person %d: %w", id, err)

@@ -144,7 +144,7 @@ func TestChangesOfPeopleAreOnRecord(t *testing.T) {
 	dsn := storetest.DSN(t)
 	db, conn := open(t, dsn), connect(t, dsn)
 	anna, bert := account(t, db, "anna"), account(t, db, "bert")
-	command, byAnna := store.Administrator{}, store.Administrator{Person: anna}
+	command, byAnna := store.Administrator{}, store.Administrator{Person: anna, AuthenticatedAt: time.Now()}
 	grant := guardrails.Grant{Role: "supervisor", Site: "DC-1", Limit: guardrails.Limit{Minor: 100}, Daily: guardrails.Limit{Minor: 1000}}
 	unlimited := grant
 	unlimited.Limit, unlimited.Daily = guardrails.Limit{Unlimited: true}, guardrails.Limit{Unlimited: true}
@@ -172,6 +172,7 @@ func TestChangesOfPeopleAreOnRecord(t *testing.T) {
 		"refs":                {db.SetRefs(t.Context(), command, anna, []string{"u7", "u8", "u7"}), true},
 		"refs of another":     {db.SetRefs(t.Context(), command, bert, []string{"u8"}), false},
 		"delegation":          {db.Delegate(t.Context(), byAnna, day), true},
+		"in an old session":   {db.Delegate(t.Context(), store.Administrator{Person: anna, AuthenticatedAt: time.Now().Add(-time.Hour)}, day), false},
 		"too long":            {db.Delegate(t.Context(), byAnna, long), false},
 		"to oneself":          {db.Delegate(t.Context(), byAnna, self), false},
 		"of policy":           {db.Delegate(t.Context(), byAnna, policy), false},

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,43 +14,29 @@ import (
 	"tallyman/warehouse"
 )
 
-// Rejudged counts what a new policy did to the steps that wait.
-type Rejudged struct{ Tightened, Unblocked int }
+// Rejudged counts what a new policy did to the steps that wait. Those that it denies,
+// or cannot judge, are denied: nobody can approve them any more.
+type Rejudged struct{ Tightened, Denied, Unblocked int }
 
 // AdoptPolicy records that a scheduled policy is in force, if one has become so,
 // and judges every waiting step by it: what it requires in addition is joined,
 // and blocked steps that it can judge wait for humans. What it no longer
-// requires stays required. Called again, it goes on where it was stopped, and for a
+// requires stays required. A step that it cannot judge is denied with the reason. One
+// that cannot be read or written holds up no other: the error names it, and the next
+// call tries it again. Called again, it goes on where it was stopped, and for a
 // while judges what was being proposed under the policy before.
 func (db *DB) AdoptPolicy(ctx context.Context) (Rejudged, error) {
-	var done Rejudged
 	if err := db.activateDue(ctx); err != nil {
-		return done, fmt.Errorf("adopt the policy in force: %w", err)
+		return Rejudged{}, fmt.Errorf("adopt the policy in force: %w", err)
 	}
 	var judged, last bool
 	if err := db.pool.QueryRow(ctx, everyStepJudged).Scan(&judged); err != nil || judged {
-		return done, err
+		return Rejudged{}, err
 	}
 	if err := db.pool.QueryRow(ctx, `select effective_from + $1::interval < clock_timestamp()`+inForce, longestProposal).Scan(&last); err != nil {
-		return done, fmt.Errorf("adopt the policy in force: %w", err)
+		return Rejudged{}, fmt.Errorf("adopt the policy in force: %w", err)
 	}
-	rows, _ := db.pool.Query(ctx, `
-		select s.id
-		from step s
-		where s.state in ('pending', 'blocked') and s.policy <> (select version `+inForce+`)
-		order by s.created_at, s.id`)
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[guardrails.StepID])
-	for _, id := range ids {
-		if err != nil {
-			break
-		}
-		var event guardrails.Event
-		if event, err = db.rejudge(ctx, id, By{Machine: guardrails.Judge}); event == guardrails.Tightened {
-			done.Tightened++
-		} else if event == guardrails.Unblocked {
-			done.Unblocked++
-		}
-	}
+	done, err := db.rejudgeWaiting(ctx)
 	if err == nil && last {
 		err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
 			return notePolicy(ctx, tx, "judged", "every step that waits", guardrails.Judge)
@@ -57,6 +44,46 @@ func (db *DB) AdoptPolicy(ctx context.Context) (Rejudged, error) {
 	}
 	if err != nil {
 		return done, fmt.Errorf("adopt the policy in force: %w", err)
+	}
+	return done, nil
+}
+
+// rejudgeWaiting judges every step that waits under another policy than the one in
+// force, also after one that could not be.
+func (db *DB) rejudgeWaiting(ctx context.Context) (Rejudged, error) {
+	var done Rejudged
+	if _, err := db.policyInForce(ctx, db.pool); err != nil {
+		return done, err // that would stop each of them
+	}
+	rows, _ := db.pool.Query(ctx, `
+		select s.id
+		from step s
+		where s.state in ('pending', 'blocked') and s.policy <> (select version `+inForce+`)
+		order by s.created_at, s.id`)
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[guardrails.StepID])
+	if err != nil {
+		return done, err
+	}
+	var failed int
+	var first error
+	for _, id := range ids {
+		t, err := db.rejudge(ctx, id, By{Machine: guardrails.Judge})
+		switch {
+		case ctx.Err() != nil:
+			return done, ctx.Err()
+		case err != nil:
+			first = cmp.Or(first, fmt.Errorf("step %s: %w", id, err))
+			failed++
+		case t.Event == guardrails.Unblocked:
+			done.Unblocked++
+		case t.Event == guardrails.Tightened && len(t.Step.Requirement.Deny) > 0:
+			done.Denied++
+		case t.Event == guardrails.Tightened:
+			done.Tightened++
+		}
+	}
+	if failed > 0 {
+		return done, fmt.Errorf("%d of %d waiting steps could not be judged anew and are tried again, among them %w", failed, len(ids), first)
 	}
 	return done, nil
 }
@@ -109,7 +136,7 @@ func (db *DB) Rejudge(ctx context.Context, id guardrails.StepID, by By) error {
 	return nil
 }
 
-func (db *DB) rejudge(ctx context.Context, id guardrails.StepID, by By) (event guardrails.Event, err error) {
+func (db *DB) rejudge(ctx context.Context, id guardrails.StepID, by By) (t guardrails.Transition, err error) {
 	var refused error
 	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
 		s, err := lockStep(ctx, tx, id)
@@ -120,17 +147,10 @@ func (db *DB) rejudge(ctx context.Context, id guardrails.StepID, by By) (event g
 		if err != nil {
 			return err
 		}
-		var cmd guardrails.Command = guardrails.Tighten{Requirement: judged.Requirement, Policy: policy.Version()}
 		machine := by.Machine == guardrails.Judge
-		switch shut := judged.Blocked != "" || len(judged.Requirement.Deny) > 0; {
-		case s.State == guardrails.Blocked && machine && shut:
+		cmd := rejudging(&s, &judged, policy.Version(), machine)
+		if cmd == nil {
 			return nil // as it was
-		case s.State == guardrails.Blocked:
-			cmd = guardrails.Unblock{Requirement: judged.Requirement, Policy: policy.Version()}
-		case judged.Blocked != "": // nobody may say yes any more, and only a human can end it
-			cmd = guardrails.Tighten{Requirement: guardrails.Join(s.Requirement, guardrails.Denied(judged.Blocked)), Policy: policy.Version()}
-		case s.Requirement.Covers(judged.Requirement):
-			return nil
 		}
 		x, err := contextOf(ctx, tx, s.ID, by, cmd)
 		if err != nil {
@@ -140,7 +160,7 @@ func (db *DB) rejudge(ctx context.Context, id guardrails.StepID, by By) (event g
 		if judged.Blocked == "" {
 			x.Judged = &judged.Requirement
 		}
-		t, err := guardrails.Decide(s.Step, x, cmd)
+		moved, err := guardrails.Decide(s.Step, x, cmd)
 		if r, ok := errors.AsType[*guardrails.Refusal](err); ok {
 			if machine {
 				return nil // it expired meanwhile, or a part of it is still unknown
@@ -151,10 +171,24 @@ func (db *DB) rejudge(ctx context.Context, id guardrails.StepID, by By) (event g
 		if err != nil {
 			return err
 		}
-		event = t.Event
-		return db.saveTransition(ctx, tx, &s, &t, by.String(), x.Now)
+		t = moved
+		return db.saveTransition(ctx, tx, &s, &moved, by.String(), x.Now)
 	})
-	return event, errors.Join(err, refused)
+	return t, errors.Join(err, refused)
+}
+
+// rejudging is what a judgement asks of a step that waits, nil for nothing.
+func rejudging(s *Step, judged *guardrails.Outcome, policy string, machine bool) guardrails.Command {
+	shut := judged.Blocked != "" || len(judged.Requirement.Deny) > 0
+	switch {
+	case s.State == guardrails.Blocked && machine && shut, s.State == guardrails.Pending && s.Requirement.Covers(judged.Requirement):
+		return nil
+	case s.State == guardrails.Blocked:
+		return guardrails.Unblock{Requirement: judged.Requirement, Policy: policy}
+	case shut: // nobody may say yes any more, and only a human can end it
+		return guardrails.Tighten{Requirement: guardrails.Join(s.Requirement, judged.Requirement), Policy: policy}
+	}
+	return guardrails.Tighten{Requirement: judged.Requirement, Policy: policy}
 }
 
 // judgeStep evaluates the policy in force on a step as it was proposed.
@@ -167,13 +201,14 @@ func (db *DB) judgeStep(ctx context.Context, tx pgx.Tx, s *Step) (*guardrails.Po
 	if err := tx.QueryRow(ctx, `select facts from recommendation where id = $1`, s.Recommendation).Scan(&facts); err != nil {
 		return nil, guardrails.Outcome{}, err
 	}
+	var j guardrails.Judgement
 	r, err := pastRecommendation(s.PayloadBytes, facts)
-	if err != nil {
-		return nil, guardrails.Outcome{}, err
+	if err == nil {
+		j, err = policy.Judge(&r, s.CreatedAt)
 	}
-	j, err := policy.Judge(&r, s.CreatedAt)
 	if err != nil {
-		return policy, guardrails.Outcome{Blocked: err.Error()}, nil //nolint:nilerr // it is the outcome
+		why := "it cannot be judged: " + err.Error()
+		return policy, guardrails.Outcome{Requirement: guardrails.Denied(why), Blocked: why}, nil //nolint:nilerr // it is the outcome
 	}
 	return policy, guardrails.Outcome{Requirement: j.Requirement}, nil
 }

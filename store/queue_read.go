@@ -35,7 +35,7 @@ func (db *DB) Queue(ctx context.Context, ranking RankingID, filter QueueFilter, 
 		from queue_row q
 		join recommendation r on r.id = q.recommendation_id
 		join step s on s.recommendation_id = q.recommendation_id
-		where q.ranking_id = $1 and q.rank > $2
+		where q.ranking_id = $1 and q.rank > $2::bigint
 			and ($3 = '' or q.zone = $3)
 			and ($4 = '' or q.class = $4)
 		order by q.rank

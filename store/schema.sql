@@ -96,22 +96,15 @@ create table audit_leaf (
     n bigint not null,
     stream text collate "C" not null,
     seq integer not null,
+    hashes bytea not null,
     constraint audit_leaf_stream_seq_key UNIQUE (stream, seq),
     constraint audit_leaf_pkey PRIMARY KEY (n),
     constraint audit_leaf_stream_seq_fkey FOREIGN KEY (stream, seq) REFERENCES audit_entry(stream, seq),
+    constraint audit_leaf_hashes_check CHECK ((octet_length(hashes) = (32 * bit_count(((n # (n + 1)))::bit(64))))),
     constraint audit_leaf_n_check CHECK ((n >= 0)),
 );
+comment on column audit_leaf.hashes is 'stored hashes of the tree from tlog.StoredHashCount(n) on that are complete with this entry';
 CREATE TRIGGER audit_leaf_change BEFORE DELETE OR UPDATE ON public.audit_leaf FOR EACH ROW EXECUTE FUNCTION refuse_change();
-
-create table audit_node (
-    n bigint not null,
-    hash bytea not null,
-    constraint audit_node_pkey PRIMARY KEY (n),
-    constraint audit_node_hash_check CHECK ((octet_length(hash) = 32)),
-    constraint audit_node_n_check CHECK ((n >= 0)),
-);
-comment on table audit_node is 'stored hashes of the tree, by tlog.StoredHashIndex';
-CREATE TRIGGER audit_node_change BEFORE DELETE OR UPDATE ON public.audit_node FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 create table audit_unsequenced (
     id bigint not null generated always as identity,

@@ -138,7 +138,7 @@ func (db *DB) Tickets(ctx context.Context, f TicketFilter, after TicketCursor, l
 						where g.person_id = $5 and g.revoked_at is null and g.site in (t.site, '*')
 							and (not l.restricted or g.role = l.owner or g.role = any (l.copies)))
 					end
-				and (l.severity, t.n) > ($8, $9)
+				and (l.severity, t.n) > ($8::bigint, $9)
 			order by l.severity, t.n
 			limit $10
 		)

@@ -1,6 +1,7 @@
 package training
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tallyman/scoring"
 )
 
 //go:embed report.html
@@ -18,8 +21,7 @@ var report = template.Must(template.New("report").Funcs(template.FuncMap{
 	"tenths":  func(x float64) string { return fmt.Sprintf("%.1f", x) },
 	"three":   three,
 	"day":     func(t time.Time) string { return t.Format("2 January 2006") },
-	"words":   func(s string) string { return strings.ReplaceAll(s, "_", " ") },
-	"first":   func(n int, x []Importance) []Importance { return x[:min(n, len(x))] },
+	"first":   func(n int, x []Topic) []Topic { return x[:min(n, len(x))] },
 }).Parse(reportSource))
 
 // BaselineNames lists the baselines, best lift at a tenth of the budget first.
@@ -39,6 +41,27 @@ func (b *Backtest) BaselineNames() []string {
 
 // WriteHTML writes the report for people: one self-contained page.
 func (b *Backtest) WriteHTML(w io.Writer) error { return report.Execute(w, b) }
+
+// Topic is what features together are about, as reasons say it.
+type Topic struct {
+	Name  string
+	Share float64 // of what moves the margin, on average
+}
+
+// Topics sums the importance of features by topic, the strongest first.
+func (b *Backtest) Topics() []Topic {
+	var topics []Topic
+	for _, f := range b.Features {
+		name := scoring.Topic(b.Subject, f.Feature)
+		i := slices.IndexFunc(topics, func(t Topic) bool { return t.Name == name })
+		if i < 0 {
+			i, topics = len(topics), append(topics, Topic{Name: name})
+		}
+		topics[i].Share += f.Share
+	}
+	slices.SortStableFunc(topics, func(x, y Topic) int { return cmp.Compare(y.Share, x.Share) })
+	return topics
+}
 
 // The charts are drawn in a square of this many units.
 const chartSize = 320

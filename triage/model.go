@@ -2,6 +2,8 @@ package triage
 
 import (
 	"cmp"
+	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -37,6 +39,8 @@ type Verdict struct {
 	Choice
 	// Alternatives are the next likeliest labels, best first.
 	Alternatives []Choice
+	// Known is the share of the text's n-grams that the model knows, 0 to 1.
+	Known float64
 	// Stray is how far the text is from everything the model knows: the share
 	// of texts in scope that look more familiar, 0 to 1.
 	Stray float64
@@ -64,12 +68,33 @@ func (m *Model) Classify(text string) Verdict {
 	s := m.measure(normalized)
 	order := topClasses(s.p, alternatives+1)
 	best := order[0]
-	v := Verdict{Choice: Choice{m.Labels[best], s.p[best]}, Stray: m.scope.share(m.scope.score(s.signals))}
+	v := Verdict{Choice: Choice{m.Labels[best], s.p[best]}, Known: s.signals.known, Stray: m.scope.share(m.scope.score(s.signals))}
 	for _, c := range order[1:] {
 		v.Alternatives = append(v.Alternatives, Choice{m.Labels[c], s.p[c]})
 	}
-	v.Abstain = v.P < m.threshold || (v.Stray > strayLimit && v.Label != m.OutOfScope) || s.signals.known == 0
+	v.Abstain = v.P < m.threshold || m.strays(&v) || v.Known == 0
 	return v
+}
+
+func (m *Model) strays(v *Verdict) bool { return v.Stray > strayLimit && v.Label != m.OutOfScope }
+
+// Silent reports whether the model abstains from every text: no probability was
+// enough for the wanted share of what was held out from it to be right.
+func (m *Model) Silent() bool { return m.threshold >= 1 }
+
+// WhyAbstain says why the model abstains, "" where it does not.
+func (m *Model) WhyAbstain(v Verdict) string {
+	switch {
+	case !v.Abstain:
+		return ""
+	case v.Known == 0:
+		return "nothing of it was in the examples"
+	case m.Silent():
+		return "the model answers nothing: it has too few examples, or mistakes too many of them"
+	case v.P < m.threshold:
+		return fmt.Sprintf("%.2f is less than the %.2f that the model wants to be sure", v.P, m.threshold)
+	}
+	return fmt.Sprintf("it is stranger than %.0f %% of what the model knows", math.Floor(100*v.Stray))
 }
 
 // measured is what the model computes of one text.

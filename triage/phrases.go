@@ -13,6 +13,8 @@ type phraseBook struct {
 	whole map[string][]phrase // by their first word
 	stems map[string][]phrase // those whose first word ends in *
 	near  map[string][]string // long words and stems, by themselves less one letter
+
+	longest int // bytes of a first word: no longer part of a text need be looked up
 }
 
 type phrase struct {
@@ -54,6 +56,7 @@ func (b *phraseBook) add(id int32, text string) bool {
 	if len(words) == 0 || gap {
 		return false
 	}
+	b.longest = max(b.longest, len(words[0].text))
 	byFirst := b.whole
 	if words[0].open {
 		byFirst = b.stems
@@ -79,7 +82,7 @@ func (b *phraseBook) find(words []string, each func(id int32, at int)) {
 	for at, w := range words {
 		known = false
 		try(b.whole[w], at)
-		for end := 1; end <= len(w); end++ {
+		for end := 1; end <= min(len(w), b.longest); end++ {
 			try(b.stems[w[:end]], at)
 		}
 		if !known && len(w) >= misspeltLength-1 {
@@ -95,7 +98,7 @@ func (b *phraseBook) find(words []string, each func(id int32, at int)) {
 		}
 		for start := innerStart; start+innerLength <= len(w); start++ {
 			try(b.whole[w[start:]], at)
-			for end := start + innerLength; end <= len(w); end++ {
+			for end := start + innerLength; end <= min(len(w), start+b.longest); end++ {
 				try(b.stems[w[start:end]], at)
 			}
 		}
@@ -118,8 +121,10 @@ func (b *phraseBook) misspelt(w string, each func(meant string)) {
 		candidates(have)
 		lessOne(have, candidates)
 	}
-	look(w)
-	for end := misspeltLength - 1; end < len(w); end++ {
+	if len(w) <= b.longest {
+		look(w)
+	}
+	for end := misspeltLength - 1; end < len(w) && end <= b.longest; end++ {
 		look(w[:end])
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sort"
 )
 
 // Example is a text with the label a human gave it.
@@ -200,11 +201,24 @@ func (m *Model) fitThreshold(held []heldOutRow, precision float64) float64 {
 	threshold, right := 1.0, 0
 	for i, v := range verdicts {
 		right += one(v.right)
-		n := float64(i + 1)
-		share := float64(right+1) / (n + 2)
-		if share-math.Sqrt(share*(1-share)/n) >= precision {
+		if surely(right, i+1) >= precision {
 			threshold = v.p
 		}
 	}
 	return threshold
+}
+
+// surely is the share of right verdicts with a standard error to spare.
+func surely(right, of int) float64 {
+	n := float64(of)
+	share := float64(right+1) / (n + 2)
+	return share - math.Sqrt(share*(1-share)/n)
+}
+
+// LeastExamples is how many examples it takes at least until a model can be seen to
+// be right in so large a share, 0 to 1, of what it answers: that many are held out in
+// turn, and all of them right. With fewer it answers nothing.
+func LeastExamples(precision float64) int {
+	const most = 1 << 40
+	return 1 + sort.Search(most, func(n int) bool { return surely(n+1, n+1) >= precision })
 }

@@ -11,7 +11,7 @@ import (
 type (
 	// Source is a sending system.
 	Source string
-	// Site is a warehouse.
+	// Site is a warehouse. None has the name [Everywhere].
 	Site string
 	// SKU is an article.
 	SKU string
@@ -28,6 +28,9 @@ type (
 	// User is whoever did it; a pseudonym is fine.
 	User string
 )
+
+// Everywhere stands for every site, where something may hold for one or for all.
+const Everywhere Site = "*"
 
 // Main is the location of a site that does not track locations.
 const Main Location = "main"

@@ -94,6 +94,7 @@ func TestRefusals(t *testing.T) {
 		{"expected_at", "tomorrow", "expected_at"},
 		{"site", "", "site"},
 		{"site", "S\x00", "site"},
+		{"site", "*", "site"},
 		{"sku", "", "sku"},
 		{"sku", "A\xff", "sku"},
 		{"sku", strings.Repeat("s", 257), "sku"},

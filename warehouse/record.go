@@ -147,6 +147,9 @@ func (p *parser) texts(opt ReadOptions) {
 		}
 	}
 	t := &p.rec.text
+	if Site(t[fSite]) == Everywhere {
+		p.refuse(fSite, "is *, which stands for every site")
+	}
 	p.event = Event{
 		ID: t[fID], Source: cmp.Or(opt.Source, Source(t[fSource]), opt.Unnamed),
 		Site: Site(t[fSite]), SKU: SKU(t[fSKU]),

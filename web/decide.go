@@ -105,12 +105,19 @@ func statusOf(c guardrails.Code) int {
 	return http.StatusConflict
 }
 
+// maxTyped is more bytes than the 2,000 characters have that a page lets people type.
+const maxTyped = 8000
+
+// isUnfit reports whether what somebody typed is no text, or longer than a page lets
+// it be.
+func isUnfit(typed string) bool { return isBadText(typed) || len(typed) > maxTyped }
+
 var errNoCommand = errors.New("no such command")
 
 // commandOf reads a command from a form.
 func commandOf(verb string, r *http.Request) (guardrails.Command, error) {
 	reason := strings.TrimSpace(r.PostFormValue("reason"))
-	if isBadText(reason) || isBadText(r.PostFormValue("incident")) {
+	if isUnfit(reason) || isUnfit(r.PostFormValue("incident")) {
 		return nil, errNoCommand
 	}
 	switch verb {

@@ -91,7 +91,7 @@ func (s *server) reviewGlass(w http.ResponseWriter, r *http.Request, v *viewer) 
 		return
 	}
 	found, note := r.PostFormValue("found"), strings.TrimSpace(r.PostFormValue("note"))
-	if isBadText(note) || found != "right" && found != "wrong" {
+	if isUnfit(note) || found != "right" && found != "wrong" {
 		s.showGlass(w, r, v, http.StatusUnprocessableEntity, &notice{Title: "Say whether it was right", Text: "Nothing was recorded yet."})
 		return
 	}

@@ -67,46 +67,12 @@ func (s *server) inbox(w http.ResponseWriter, r *http.Request, v *viewer) {
 }
 
 func (s *server) readInbox(r *http.Request, v *viewer) (*inboxPage, error) {
-	query := r.URL.Query()
 	p := &inboxPage{Show: "mine", NoRole: len(v.person.Grants) == 0}
-	for _, t := range tabs {
-		if t.Name == query.Get("show") {
-			p.Show = t.Name
-		}
-	}
-	f := store.StepFilter{Kind: guardrails.Kind(query.Get("action"))}
-	if !f.Kind.Valid() {
-		f.Kind = ""
-	}
-	sites, err := s.db.Sites(r.Context())
+	f, err := s.readInboxFilter(r, v, p)
 	if err != nil {
 		return nil, err
 	}
-	sites = slices.DeleteFunc(sites, func(x store.Site) bool { return !v.person.Sees(x.Code) })
-	for _, x := range sites {
-		chosen := string(x.Code) == query.Get("site")
-		if chosen {
-			f.Site = x.Code
-		}
-		p.Sites = append(p.Sites, choice{string(x.Code), x.Name, chosen})
-	}
-	for _, k := range guardrails.Kinds {
-		p.Actions = append(p.Actions, choice{string(k), actionWord(k), k == f.Kind})
-	}
-	p.Filtered = f.Site != "" || f.Kind != ""
-	for _, t := range tabs {
-		t.Chosen, t.Link = t.Name == p.Show, inboxAddress(t.Name, f, store.StepCursor{})
-		p.Tabs = append(p.Tabs, t)
-	}
-	switch p.Show {
-	case "mine":
-		f.Waiting = v.Person
-	case "open":
-		f.Live = true
-	default:
-		f.Done = true
-	}
-	after := readStepCursor(query)
+	after := readStepCursor(r.URL.Query())
 	p.This = inboxAddress(p.Show, f, after)
 	steps, err := s.db.InboxSteps(r.Context(), store.Viewer{Person: v.Person}, f, after, perPage+1)
 	if err != nil {
@@ -121,6 +87,48 @@ func (s *server) readInbox(r *http.Request, v *viewer) (*inboxPage, error) {
 		return nil, err
 	}
 	return p, s.addInboxRows(r, p, v, steps)
+}
+
+// readInboxFilter reads what to show, and fills the page with what could be chosen.
+func (s *server) readInboxFilter(r *http.Request, v *viewer, p *inboxPage) (f store.StepFilter, err error) {
+	query := r.URL.Query()
+	if k := guardrails.Kind(query.Get("action")); k.Valid() {
+		f.Kind = k
+	}
+	sites, err := s.db.Sites(r.Context())
+	if err != nil {
+		return f, err
+	}
+	sites = slices.DeleteFunc(sites, func(x store.Site) bool { return !v.person.Sees(x.Code) })
+	for _, x := range sites {
+		chosen := string(x.Code) == query.Get("site")
+		if chosen {
+			f.Site = x.Code
+		}
+		p.Sites = append(p.Sites, choice{string(x.Code), x.Name, chosen})
+	}
+	for _, k := range guardrails.Kinds {
+		p.Actions = append(p.Actions, choice{string(k), actionWord(k), k == f.Kind})
+	}
+	p.Filtered = f.Site != "" || f.Kind != ""
+	for _, t := range tabs {
+		if t.Name == query.Get("show") {
+			p.Show = t.Name
+		}
+	}
+	for _, t := range tabs {
+		t.Chosen, t.Link = t.Name == p.Show, inboxAddress(t.Name, f, store.StepCursor{})
+		p.Tabs = append(p.Tabs, t)
+	}
+	switch p.Show {
+	case "mine":
+		f.Waiting = v.Person
+	case "open":
+		f.Live = true
+	default:
+		f.Done = true
+	}
+	return f, nil
 }
 
 func readStepCursor(query url.Values) store.StepCursor {

@@ -158,8 +158,11 @@ func (s *server) delegate(w http.ResponseWriter, r *http.Request, v *viewer) {
 			d.Kinds = append(d.Kinds, k)
 		}
 	}
-	err = s.db.Delegate(r.Context(), store.Administrator{Person: v.Person}, d)
+	err = s.db.Delegate(r.Context(), store.Administrator{Person: v.Person, AuthenticatedAt: v.AuthenticatedAt}, d)
+	refusal, refused := errors.AsType[*guardrails.Refusal](err)
 	switch {
+	case refused:
+		s.showMe(w, r, v, http.StatusConflict, &notice{Title: "Sign in again first", Text: sentence(refusal.Detail), Link: "/signin?again=1&next=/me", Go: "Sign in again"})
 	case errors.Is(err, store.ErrDelegation), errors.Is(err, store.ErrNotFound):
 		s.showMe(w, r, v, http.StatusUnprocessableEntity, &notice{
 			Title: "Nothing was changed",

@@ -287,7 +287,7 @@ func rowOf(r *store.QueueRow, now time.Time, zone *time.Location) queueRow {
 	}
 	for _, why := range r.Reasons {
 		if why.Code != ofTheSite && len(row.Reasons) < 3 {
-			row.Reasons = append(row.Reasons, unbroken(why.Text))
+			row.Reasons = append(row.Reasons, unbroken(reasonWord(why.Text, why.Contribution < 0)))
 		}
 	}
 	return row

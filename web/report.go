@@ -42,7 +42,7 @@ func (s *server) tell(done bool) func(http.ResponseWriter, *http.Request, *viewe
 			return
 		}
 		word := store.Word{Done: done, Reason: strings.TrimSpace(r.PostFormValue("reason"))}
-		if isBadText(word.Reason) {
+		if isUnfit(word.Reason) {
 			s.render(w, r, http.StatusBadRequest, "message", say("This form could not be read", "Open the step again and try once more.").to("/steps/"+string(view.ID), "Open the step"))
 			return
 		}

@@ -3,7 +3,6 @@ package web
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -97,7 +96,7 @@ func (s *server) step(w http.ResponseWriter, r *http.Request, v *viewer) {
 		s.fail(w, r, err)
 		return
 	}
-	s.showStep(w, r, v, view, http.StatusOK, doneNotice(r.URL.Query().Get("did"), view))
+	s.showStep(w, r, v, view, http.StatusOK, doneNotice(r.URL.Query().Get("did"), view, v.Person))
 }
 
 // readStep reads the step of the address, or answers that there is none. A step
@@ -118,37 +117,6 @@ func (s *server) readStep(w http.ResponseWriter, r *http.Request, v *viewer) (*s
 		return nil, false
 	}
 	return &view, true
-}
-
-func doneNotice(did string, v *store.StepView) *notice {
-	n := &notice{Calm: true}
-	switch did {
-	case "approve":
-		n.Title, n.Text = "You approved it", "It still needs the approval of others before anything is sent."
-		if v.State != guardrails.Pending {
-			n.Text = "That was the last approval it needed. It is on its way."
-		}
-		if slices.ContainsFunc(v.Executions, func(e store.ExecutionView) bool { return e.Target == guardrails.TargetManual }) {
-			n.Text = "That was the last approval it needed. Now people carry it out."
-		}
-	case "reject":
-		n.Title, n.Text = "You rejected it", "Nothing is sent."
-	case "changes":
-		n.Title, n.Text = "You asked for changes", "It waits for a better recommendation."
-	case "reassign":
-		n.Title, n.Text = "It has another assignee", "Whoever else may approve it still can."
-	case "withdraw":
-		n.Title, n.Text = "It is withdrawn", "Nothing is sent."
-	case "done":
-		n.Title, n.Text = "It is done", "What you said is in the history."
-	case "not-done":
-		n.Title, n.Text = "It was not done", "What you said is in the history. What people were to do is over; what went to a target is sent again."
-	case "glass":
-		n.Title, n.Text = "You broke the glass", "It is on its way. Two others will ask whether that was right."
-	default:
-		return nil
-	}
-	return n
 }
 
 func (s *server) showStep(w http.ResponseWriter, r *http.Request, v *viewer, view *store.StepView, status int, n *notice) {
@@ -220,10 +188,14 @@ func standingNotice(v *store.StepView) *notice {
 	case guardrails.ChangesRequested:
 		n.Title, n.Text = "It waits for a better recommendation", sentence(v.Reason)
 	case guardrails.Pending:
-		if v.Now.Before(v.ExpiresAt) {
+		switch {
+		case !v.Now.Before(v.ExpiresAt):
+			n.Title, n.Text = "Its time is over", "It can no longer be approved."
+		case len(v.Requirement.Deny) > 0:
+			n.Title, n.Text = "Nobody can approve it any more", sentence("the policy denies it: "+strings.Join(v.Requirement.Deny, "; "))
+		default:
 			return nil
 		}
-		n.Title, n.Text = "Its time is over", "It can no longer be approved."
 	case guardrails.Approved, guardrails.Executing, guardrails.Unknown, guardrails.Failed, guardrails.Compensating, guardrails.CompensationFailed,
 		guardrails.Succeeded, guardrails.Compensated, guardrails.Rejected, guardrails.Withdrawn:
 		if !v.BreakGlass {

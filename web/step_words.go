@@ -189,7 +189,9 @@ func evidenceOf(s *store.Step) evidence {
 	var known struct {
 		ScorePPM *int64 `json:"score_ppm"`
 		Reasons  []struct {
-			Text string `json:"text"`
+			Text         string  `json:"text"`
+			Direction    string  `json:"direction"`
+			Contribution float64 `json:"contribution"`
 		} `json:"reasons"`
 		Signals map[string]struct {
 			Score *float64 `json:"score"`
@@ -205,7 +207,7 @@ func evidenceOf(s *store.Step) evidence {
 		}
 	}
 	for _, r := range known.Reasons {
-		e.Reasons = append(e.Reasons, r.Text)
+		e.Reasons = append(e.Reasons, reasonWord(r.Text, r.Direction == "down" || r.Contribution < 0))
 	}
 	for _, name := range slices.Sorted(maps.Keys(known.Signals)) {
 		if signal := known.Signals[name]; signal.Score != nil {

@@ -146,7 +146,7 @@ func TestInABrowser(t *testing.T) {
 		bert.reads("approved-one", "You approved it.", "✓ Bert", "1 still needed")
 		cleo.open(path)
 		cleo.click(approve)
-		cleo.reads("approved-all", "That was the last approval it needed", "approved, to be sent", "queued")
+		cleo.reads("approved-all", "It has every approval it needs", "approved, to be sent", "queued")
 		dora.click(approve)
 		dora.reads("faster", "Somebody was faster.", "✓ Bert", "✓ Cleo")
 		eve.open(path)

@@ -228,6 +228,26 @@ func TestTwoPeopleApprove(t *testing.T) {
 	says(t, page, "approved, to be sent")
 }
 
+// Between a click and the page that follows, others go on.
+func TestRejectedBeforeTheNextPage(t *testing.T) {
+	s := start(t, time.Now())
+	s.hear("DC-1")
+	s.person("anna", "DC-1")
+	s.person("bert", "DC-1")
+	step := s.propose("T-1", machine)
+	path, binding := "/steps/"+string(step.ID), step.Binding.String()
+	anna, bert := s.signIn("anna"), s.signIn("bert")
+	_, _, next := anna.post(path+"/approve", "binding", binding)
+	if status, _, _ := bert.post(path+"/reject", "binding", binding, "reason", "it is a duplicate"); status != http.StatusSeeOther {
+		t.Fatalf("reject: %d", status)
+	}
+	_, page, _ := anna.open(next)
+	says(t, page, "You approved it, but it was rejected.", "It is a duplicate.")
+	keepsQuietOf(t, page, "every approval it needs", "on its way")
+	_, page, _ = bert.open(next)
+	keepsQuietOf(t, page, "You approved it")
+}
+
 func TestUnderYourEyes(t *testing.T) {
 	s := start(t, time.Now())
 	s.hear("DC-1")
@@ -297,6 +317,12 @@ func TestSeveralTogether(t *testing.T) {
 		_, page, _ = anna.open(to)
 		says(t, page, "2 of 2 approved", "Give ticket T-1 to receiving</a>: Approved.", "Nothing waits for you")
 	}
+	id, _, _ := strings.Cut(boxes[1], " ")
+	if status, _, _ := anna.post("/steps/"+id+"/withdraw", "reason", "a duplicate"); status != http.StatusSeeOther {
+		t.Errorf("withdraw: %d", status)
+	}
+	_, page, _ = anna.open("/steps?show=mine&answered=" + id)
+	says(t, page, "Give ticket T-1 to receiving</a>: Approved, but it was withdrawn.")
 	_, page, _ = anna.post("/steps?show=mine")
 	says(t, page, "Nothing was approved")
 }
@@ -332,10 +358,22 @@ func TestDelegation(t *testing.T) {
 	if status, page, _ := anna.post("/me/delegations", "to", itoa(bertID), "begin", today, "end", today); status != 422 || !strings.Contains(page, "Nothing was changed") {
 		t.Errorf("no action: %d", status)
 	}
-	if status, _, to := anna.post("/me/delegations", "to", itoa(bertID), "begin", today, "end", today, "action", "route_ticket"); status != 303 || to != "/me" {
+	delegate := func(b *client) (int, string, string) {
+		return b.post("/me/delegations", "to", itoa(bertID), "begin", today, "end", today, "action", "route_ticket")
+	}
+	s.age()
+	status, page, _ := delegate(anna)
+	if status != 409 {
+		t.Errorf("with a sign-in of an hour ago: %d", status)
+	}
+	says(t, page, "Sign in again first", `href="/signin?again=1&amp;next=/me"`)
+	_, page, _ = bert.open("/me")
+	keepsQuietOf(t, page, "<strong>Anna</strong>")
+	anna = s.signIn("anna")
+	if status, _, to := delegate(anna); status != 303 || to != "/me" {
 		t.Fatalf("delegate: %d", status)
 	}
-	_, page, _ := bert.open("/me")
+	_, page, _ = bert.open("/me")
 	says(t, page, "For whom you decide", "<strong>Anna</strong>", "Route ticket", "supervisor")
 	step := s.propose("T-1", machine)
 	path := "/steps/" + string(step.ID)
@@ -355,3 +393,50 @@ func TestDelegation(t *testing.T) {
 }
 
 func itoa(id guardrails.PersonID) string { return strconv.FormatInt(int64(id), 10) }
+
+// A name from outside can turn around what stands beside it, so that people approve
+// other numbers than they read.
+func TestNoNameHidesWhatIsApproved(t *testing.T) {
+	s := start(t, time.Now())
+	s.hear("DC-1")
+	s.person("anna", "DC-1")
+	step, err := s.db.Propose(t.Context(), guardrails.Recommendation{
+		Site: "DC-1", Action: &guardrails.InventoryAdjustment{Location: "A", SKU: "S\u202e01 ot 09 morf", Book: 10_000, Counted: 90_000, Reason: "counted"},
+		Parties:  []guardrails.Party{{Part: guardrails.Proposer, Ref: "erp"}, {Part: guardrails.Counter, Ref: "floor-1"}},
+		Facts:    guardrails.Facts{ValueMinor: 1000, Currency: "EUR", Class: "B"},
+		Evidence: guardrails.Evidence{Body: []byte("{\"reasons\":[{\"text\":\"As \u2066before\u200b.\"}]}")},
+	}, store.Source{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	anna := s.signIn("anna")
+	for _, path := range []string{"/steps/" + string(step.ID), "/steps?show=open"} {
+		_, page, _ := anna.open(path)
+		says(t, page, "S⟦U+202E⟧01 ot 09 morf")
+		keepsQuietOf(t, page, "\u202e", "\u2066", "\u200b")
+	}
+}
+
+// The log keeps what people type for good, so that it is bounded, as in the API.
+func TestWhatPeopleTypeIsBounded(t *testing.T) {
+	s := start(t, time.Now())
+	s.hear("DC-1")
+	s.person("anna", "DC-1")
+	anna := s.signIn("anna")
+	step := s.propose("T-1", machine)
+	path, binding := "/steps/"+string(step.ID), step.Binding.String()
+	long := strings.Repeat("x", 8001)
+	for _, form := range [][]string{
+		{"/reject", "binding", binding, "reason", long},
+		{"/withdraw", "reason", long},
+		{"/done", "reason", long},
+		{"/glass", "binding", binding, "reason", "r", "incident", long},
+	} {
+		if status, _, _ := anna.post(path+form[0], form[1:]...); status != http.StatusBadRequest {
+			t.Errorf("%s of %d bytes: %d", form[0], len(long), status)
+		}
+	}
+	if status, _, to := anna.post(path+"/reject", "binding", binding, "reason", strings.Repeat("é", 2000)); status != 303 {
+		t.Errorf("a reason of 2,000 letters: %d to %q", status, to)
+	}
+}

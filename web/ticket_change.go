@@ -48,7 +48,7 @@ func (s *server) doToTicket(r *http.Request, v *viewer, t *store.TicketView, ver
 		return s.db.CorrectTicket(ctx, s.taxonomy, t.ID, by, seen, label)
 	case "resolve":
 		resolution := strings.TrimSpace(r.PostFormValue("resolution"))
-		if isBadText(resolution) || len(resolution) > 4000 {
+		if isUnfit(resolution) {
 			return errNoCommand
 		}
 		if resolution == "" {

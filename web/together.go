@@ -173,6 +173,9 @@ func (s *server) addAnswers(r *http.Request, p *inboxPage, v *viewer) error {
 		switch {
 		case a.Done:
 			a.Text, done = "Approved.", done+1
+			if turn, _ := turnOf(&store.StepView{Step: steps[i], Now: steps[i].ReadAt}); turn != "" {
+				a.Text = "Approved, but " + turn + "."
+			}
 		case refusals[i] != nil:
 			a.Text = sentence(refusals[i].Detail)
 		}

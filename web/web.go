@@ -182,7 +182,7 @@ func (s *server) render(w http.ResponseWriter, r *http.Request, status int, name
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = b.WriteTo(w) // the browser may be gone
+	_, _ = w.Write(seen(b.Bytes())) // the browser may be gone
 }
 
 // fill says in the frame who is signed in and what waits for them.

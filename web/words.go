@@ -27,6 +27,14 @@ func risk(p float64) (percent int, likely, level string) {
 	}
 }
 
+// reasonWord marks a reason that lowers the risk, where it does not say so itself.
+func reasonWord(text string, lowers bool) string {
+	if lowers && !strings.Contains(text, "lowers the risk") {
+		return "Against it: " + text
+	}
+	return text
+}
+
 // size writes an expected number of units.
 func size(units float64) string {
 	switch n := math.Round(units); {

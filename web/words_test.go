@@ -2,6 +2,7 @@ package web
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -51,5 +52,19 @@ func TestEvidenceKeepsItsOrder(t *testing.T) {
 		if diff := cmp.Diff(want, evidenceOf(step).Facts); diff != "" {
 			t.Fatal(diff)
 		}
+	}
+}
+
+// A reason that lowers a risk is not read as one that raises it.
+func TestReasonsAgainstAreMarked(t *testing.T) {
+	step := &store.Step{EvidenceBytes: []byte(`{"reasons":[{"text":"Late before.","contribution":0.4},{"text":"Counted yesterday.","contribution":-0.9},
+		{"text":"It is March.","direction":"down"},{"text":"What is known about its pack lowers the risk.","direction":"down"}]}`)}
+	want := []string{"Late before.", "Against it: Counted yesterday.", "Against it: It is March.", "What is known about its pack lowers the risk."}
+	if diff := cmp.Diff(want, evidenceOf(step).Reasons); diff != "" {
+		t.Error(diff)
+	}
+	row := rowOf(&store.QueueRow{Reasons: []store.Reason{{Code: "SEASON", Text: "It is March.", Contribution: -1}}}, time.Time{}, time.UTC)
+	if len(row.Reasons) != 1 || row.Reasons[0] != "Against it: It is March." {
+		t.Errorf("the queue says %q", row.Reasons)
 	}
 }

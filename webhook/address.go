@@ -36,9 +36,9 @@ var metadata = []netip.Addr{
 }
 
 // special are ranges that lead nowhere or hide another address (RFC 6890, 6052,
-// 3056 and 4380).
+// 2765, 3056 and 4380), or that were private once (RFC 3879).
 var special = prefixes("0.0.0.0/8", "192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-	"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/32", "2001:db8::/32", "2002::/16")
+	"::/96", "::ffff:0:0:0/96", "fec0::/10", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/32", "2001:db8::/32", "2002::/16")
 
 // carrier is the space between a provider and its customers (RFC 6598).
 var carrier = netip.MustParsePrefix("100.64.0.0/10")

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // Outcome is what came of an attempt.
@@ -25,8 +27,26 @@ type Answer struct {
 	Outcome    Outcome
 	Status     int    // 0 when no answer came
 	Body       []byte // at most [MaxAnswer] bytes
-	Detail     string // in words
+	Detail     string // in words, at most [MaxDetail] bytes of printable text
 	RetryAfter time.Duration
+}
+
+// plain makes text of what may be a stranger's bytes: it goes into a database, a log
+// and onto terminals.
+func plain(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return unicode.ReplacementChar // as what is no UTF-8 comes already
+		}
+		return r
+	}, s)
+	if len(s) > MaxDetail {
+		s = strings.ToValidUTF8(s[:MaxDetail-len("…")], "") + "…"
+	}
+	return s
 }
 
 // classify judges an answer. Only a 2xx that does not speak of an error counts

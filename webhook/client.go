@@ -20,6 +20,7 @@ import (
 const (
 	Timeout   = 10 * time.Second // of one attempt, answer included
 	MaxAnswer = 64 << 10         // bytes of an answer that are read
+	MaxDetail = 1 << 10          // bytes of what is said of it
 )
 
 // Message is one operation on its way to a target.
@@ -63,6 +64,12 @@ func newHTTP(private bool) *http.Client {
 
 // Deliver makes one attempt at an instant and says what came of it.
 func (c *Client) Deliver(ctx context.Context, m *Message, at time.Time) Answer {
+	a := c.deliver(ctx, m, at)
+	a.Detail = plain(a.Detail)
+	return a
+}
+
+func (c *Client) deliver(ctx context.Context, m *Message, at time.Time) Answer {
 	r, sent, err := c.do(ctx, http.MethodPost, m.URL, m, at)
 	switch {
 	case errors.Is(err, ErrAddress):
@@ -81,6 +88,13 @@ func (c *Client) Deliver(ctx context.Context, m *Message, at time.Time) Answer {
 // parameter idempotency_key answers {"applied": true} or {"applied": false}. An
 // error means that it did not say.
 func (c *Client) Ask(ctx context.Context, m *Message, at time.Time) (applied bool, err error) {
+	if applied, err = c.ask(ctx, m, at); err != nil {
+		return false, errors.New(plain(err.Error()))
+	}
+	return applied, nil
+}
+
+func (c *Client) ask(ctx context.Context, m *Message, at time.Time) (applied bool, err error) {
 	u, err := url.Parse(m.URL)
 	if err != nil {
 		return false, err

@@ -199,6 +199,9 @@ func TestAttack51PrivateAddresses(t *testing.T) {
 		{"64:ff9b::a00:1", false, false},
 		{"2002:a00:1::", false, false},
 		{"::10.0.0.1", false, false},
+		{"::ffff:0:10.0.0.1", false, false},
+		{"fec0::1", false, false},
+		{"fe80::5efe:10.0.0.1", false, false},
 	} {
 		for private, want := range map[bool]bool{false: tt.public, true: tt.private} {
 			err := webhook.CheckAddr(netip.MustParseAddr(tt.address), private)

@@ -305,10 +305,10 @@ func showEntry(w io.Writer, e *store.AuditedEntry, proved bool) {
 	if !proved {
 		place = "not signed for yet"
 	}
-	fmt.Fprintf(w, "%s  %s by %s (%s)\n", e.At.Format(time.RFC3339), e.Event, e.Actor, place)
+	fmt.Fprintf(w, "%s  %s by %s (%s)\n", e.At.Format(time.RFC3339), e.Event, printable(e.Actor), place)
 	for _, f := range e.Facts {
 		if f.Value != "" {
-			fmt.Fprintf(w, "    %s: %s\n", f.Name, f.Value)
+			fmt.Fprintf(w, "    %s: %s\n", f.Name, printable(f.Value))
 		}
 	}
 	fmt.Fprintf(w, "    leaf: %x\n", e.Leaf[:])

@@ -45,7 +45,7 @@ func (c *deadListCmd) Run(ctx context.Context) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "STEP\tACTION\tSITE\tTARGET\tSTATE\tATTEMPTS\tSINCE\tREASON")
 	for _, l := range letters {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", l.Step, l.Kind, l.Site, l.Target, l.State, l.Attempts, l.Since.Format(time.DateTime), l.Reason)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", l.Step, l.Kind, printable(string(l.Site)), l.Target, l.State, l.Attempts, l.Since.Format(time.DateTime), printable(l.Reason))
 	}
 	return w.Flush()
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -52,16 +53,8 @@ func (c *demoCmd) Run(ctx context.Context) error {
 		return err
 	}
 	if c.Fresh {
-		if c.URL != "" {
-			return errors.New("--fresh deletes the private database only; empty the one at DATABASE_URL yourself")
-		}
-		if err := pglocal.Remove(ctx, pglocal.Config{Dir: filepath.Join(c.Dir, "postgres"), Log: log}); err != nil {
+		if err := c.clear(ctx, log); err != nil {
 			return err
-		}
-		for _, name := range []string{"audit.key", "audit-anchors.jsonl"} { // of the log that is gone
-			if err := os.RemoveAll(filepath.Join(c.Dir, name)); err != nil {
-				return err
-			}
 		}
 	}
 	say("starting the database")
@@ -108,6 +101,22 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	err = errors.Join(err, targetEnded())
 	say("stopped; the data is kept in " + c.Dir)
 	return err
+}
+
+// clear deletes what an earlier demo kept.
+func (c *demoCmd) clear(ctx context.Context, log *slog.Logger) error {
+	if c.URL != "" {
+		return errors.New("--fresh deletes the private database only; empty the one at DATABASE_URL yourself")
+	}
+	if err := pglocal.Remove(ctx, pglocal.Config{Dir: filepath.Join(c.Dir, "postgres"), Log: log}); err != nil {
+		return err
+	}
+	for _, name := range []string{"audit.key", "audit-anchors.jsonl"} { // of the log that is gone
+		if err := os.RemoveAll(filepath.Join(c.Dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // prepare fills an empty database and returns the live engine.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 
 	"tallyman/store"
@@ -133,9 +134,20 @@ func (r *refusals) write(cells ...string) error {
 		}
 	}
 	if r.err == nil {
+		for i := range cells {
+			cells[i] = noFormula(cells[i])
+		}
 		r.err = r.out.Write(cells)
 	}
 	return r.err
+}
+
+// noFormula puts an apostrophe before what a spreadsheet would take for a formula.
+func noFormula(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
 }
 
 func (r *refusals) close() error {

@@ -39,6 +39,9 @@ func (c *keyAddCmd) Run(ctx context.Context) error {
 		key.Scopes = append(key.Scopes, store.Scope(s))
 	}
 	for _, s := range c.Sites {
+		if warehouse.Site(s) == warehouse.Everywhere {
+			return errors.New("no site is called *: leave --sites out for a key of every site")
+		}
 		key.Sites = append(key.Sites, warehouse.Site(s))
 	}
 	for _, s := range c.Source {

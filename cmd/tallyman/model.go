@@ -25,7 +25,8 @@ type modelCmd struct {
 func (*modelCmd) Help() string {
 	return `Tables are CSV files with a header line, gzipped or not. The type of a column
 comes from the whole column: all numbers, or all texts, which are categories.
-Blank cells are missing; NA, NaN and null are too, among numbers.
+Blank cells are missing; NA, NaN and null are too, among numbers. A table may be a
+pipe, or - for the standard input.
 
 A model file is XGBoost JSON (or UBJSON): XGBoost 1.7 and later load it, and
 models that XGBoost trained can be used here.
@@ -74,8 +75,9 @@ func writeLines(w io.Writer, write func(*bufio.Writer)) error {
 }
 
 // tableOf reads a table for a model; label names the label column, or is empty
-// for the one the model was fitted to.
-func tableOf(m *models.Model, file, label string, wantLabel bool) (models.Dataset, tableSchema, error) {
+// for the one the model was fitted to. Labels are 0 and 1 where the model predicts a
+// probability, else any numbers.
+func tableOf(m *models.Model, file source, label string, wantLabel bool) (models.Dataset, tableSchema, error) {
 	s, err := schemaOf(m)
 	if err != nil {
 		return models.Dataset{}, s, err
@@ -83,6 +85,7 @@ func tableOf(m *models.Model, file, label string, wantLabel bool) (models.Datase
 	if label != "" && label != s.Label {
 		s.Label, s.LabelTexts = label, nil
 	}
+	s.numbers = !m.Probabilistic()
 	if wantLabel && s.Label == "" {
 		return models.Dataset{}, s, errors.New("the model does not say which column is the label: give --label")
 	}
@@ -91,7 +94,7 @@ func tableOf(m *models.Model, file, label string, wantLabel bool) (models.Datase
 		err = errors.New("no rows below the header, so there is nothing to measure")
 	}
 	if err != nil {
-		return models.Dataset{}, s, fmt.Errorf("%s: %w", file, err)
+		return models.Dataset{}, s, fmt.Errorf("%s: %w", file.name, err)
 	}
 	return d, s, nil
 }

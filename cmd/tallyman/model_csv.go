@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +18,7 @@ import (
 // gets. Cells are without surrounding space and valid until row returns. Errors
 // name the line; the caller names the file.
 func readCSV(file string, start func(header []string) error, row func(line int, cells []string) error) error {
-	f, err := os.Open(file)
+	f, err := openTable(file)
 	if err != nil {
 		return errors.Unwrap(err) // without the file
 	}
@@ -59,18 +58,27 @@ func readCSV(file string, start func(header []string) error, row func(line int, 
 	}
 }
 
-// unzip buffers r and unpacks it if it is gzipped, whatever its name.
+// unzip buffers r and unpacks it if it is gzipped, whatever its name. The mark that
+// some programs put before UTF-8 text is left out.
 func unzip(r io.Reader) (io.Reader, error) {
 	b := bufio.NewReaderSize(r, 1<<20)
-	if start, _ := b.Peek(2); string(start) != "\x1f\x8b" {
-		return b, nil
+	if start, _ := b.Peek(2); string(start) == "\x1f\x8b" {
+		z, err := gzip.NewReader(b)
+		if err != nil {
+			return nil, err
+		}
+		b = bufio.NewReader(z)
 	}
-	return gzip.NewReader(b)
+	if start, _ := b.Peek(len(byteOrderMark)); string(start) == byteOrderMark {
+		_, _ = b.Discard(len(byteOrderMark)) // it was there just now
+	}
+	return b, nil
 }
+
+const byteOrderMark = "\ufeff"
 
 func checkHeader(cells []string, start func([]string) error) error {
 	header := slices.Clone(cells)
-	header[0] = strings.TrimPrefix(header[0], "\ufeff")
 	for i, name := range header {
 		if !utf8.ValidString(name) {
 			return fmt.Errorf("the name of column %d is not UTF-8 text; is this a CSV file?", i+1)

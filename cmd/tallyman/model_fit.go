@@ -3,7 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -33,45 +32,27 @@ type modelFitCmd struct {
 	MinChildWeight  float64  `default:"1" help:"Least sum of Hessians in a leaf."`
 	Monotone        []string `placeholder:"A:+,B:-" help:"Columns whose effect may only rise (+) or fall (-)."`
 	Categorical     []string `placeholder:"C,D" help:"Columns of numbers that are categories; texts always are."`
-	EarlyStopping   int      `default:"30" help:"Stop when the later rows have not improved for so many trees."`
-	NoEarlyStopping bool     `help:"Grow all trees."`
-	Calibration     string   `enum:"beta,isotonic,none" default:"beta" help:"How margins become probabilities: beta, isotonic or none."`
-	NoCalibration   bool     `help:"Same as --calibration none."`
+	EarlyStopping   *int     `xor:"stopping" placeholder:"N" help:"Stop when the later rows have not improved for so many trees, 0 for never; 30 when not given."`
+	NoEarlyStopping bool     `xor:"stopping" help:"Grow all trees."`
+	Calibration     *string  `enum:"beta,isotonic,none" xor:"calibration" placeholder:"HOW" help:"How margins become probabilities: beta, isotonic or none; beta when not given."`
+	NoCalibration   bool     `xor:"calibration" help:"Same as --calibration none."`
 	Valid           string   `placeholder:"FILE" help:"Later rows to stop, calibrate and measure on. Without it, the last fifth of --csv, if needed."`
 	Seed            uint64   `default:"1" help:"Same seed and data, same bytes."`
 	Threads         int      `placeholder:"N" help:"At most; all cores when not given. The model is the same for any number."`
 	JSON            string   `name:"json" placeholder:"FILE" help:"Write a report."`
 }
 
-// fitReport is the report of a fit. MeasuredOn says on which rows: a figure on
-// the rows of the fit, or ece on those of the calibration, flatters.
-type fitReport struct {
-	FitSeconds       float64 `json:"fit_seconds"`
-	PredictSeconds   float64 `json:"predict_seconds"`
-	AUC              ranking `json:"auc"`
-	AveragePrecision ranking `json:"average_precision"`
-	LogLoss          float64 `json:"logloss"`
-	Brier            float64 `json:"brier"`
-	ECE              float64 `json:"ece"`
-	BestIteration    int     `json:"best_iteration"`
-	Rows             int     `json:"rows"` // fitted to
-	Features         int     `json:"features"`
-	MeasuredRows     int     `json:"measured_rows"`
-	MeasuredOn       string  `json:"measured_on"`
-}
-
 // Run fits, writes the model and prints the report.
 func (c *modelFitCmd) Run(ctx context.Context, k *kong.Context) error {
-	if c.NoCalibration {
-		c.Calibration = "none"
-	}
-	if c.NoEarlyStopping {
-		c.EarlyStopping = 0
-	}
-	if err := writable([]string{c.Out, c.JSON}, c.CSV, c.Valid); err != nil {
+	if err := c.check(); err != nil {
 		return err
 	}
-	features, schema, err := scanTable(c.CSV, c.Label, c.Categorical)
+	table, remove, err := readTwice(c.CSV)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	features, schema, err := scanTable(table, c.Label, c.Categorical)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.CSV, err)
 	}
@@ -79,7 +60,7 @@ func (c *modelFitCmd) Run(ctx context.Context, k *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	train, later, measuredOn, err := c.tables(features, schema)
+	train, later, measuredOn, err := c.tables(table, features, schema)
 	if err != nil {
 		return err
 	}
@@ -115,11 +96,49 @@ func (c *modelFitCmd) Run(ctx context.Context, k *kong.Context) error {
 		return err
 	}
 	if c.JSON != "" {
-		if err := writeFile(c.JSON, report.write); err != nil {
+		if err := writeFile(c.JSON, writeIndented(report)); err != nil {
 			return err
 		}
 	}
-	return report.print(k.Stdout)
+	out := k.Stdout
+	if c.Out == "-" || c.JSON == "-" {
+		out = os.Stderr
+	}
+	return report.print(out)
+}
+
+// patience is how many trees without an improvement stop the fit, 0 for never.
+func (c *modelFitCmd) patience() int {
+	switch {
+	case c.NoEarlyStopping:
+		return 0
+	case c.EarlyStopping != nil:
+		return *c.EarlyStopping
+	}
+	return 30
+}
+
+func (c *modelFitCmd) calibration() string {
+	switch {
+	case c.NoCalibration:
+		return "none"
+	case c.Calibration != nil:
+		return *c.Calibration
+	}
+	return "beta"
+}
+
+// check refuses flags that contradict one another.
+func (c *modelFitCmd) check() error {
+	switch {
+	case c.Out == "-" && c.JSON == "-":
+		return errors.New("--out and --json are both the standard output; name a file for one of them")
+	case c.CSV == stdin && c.Valid == stdin:
+		return errors.New("--csv and --valid are both the standard input; name a file for one of them")
+	case slices.Contains(c.Categorical, c.Label):
+		return fmt.Errorf("--categorical %s: it is the label, which is to be predicted", c.Label)
+	}
+	return writable([]string{c.Out, c.JSON}, c.CSV, c.Valid)
 }
 
 // writable fails if a file could not be written for want of its folder, or would
@@ -161,7 +180,7 @@ func sameFile(a, b string) bool {
 func (c *modelFitCmd) params(features []string) (models.Params, error) {
 	p := models.DefaultParams()
 	p.Trees, p.Depth, p.Eta, p.L2, p.Bins = c.Trees, c.Depth, c.Eta, c.L2, c.Bins
-	p.MinChildWeight, p.EarlyStopping, p.Seed = c.MinChildWeight, c.EarlyStopping, c.Seed
+	p.MinChildWeight, p.EarlyStopping, p.Seed = c.MinChildWeight, c.patience(), c.Seed
 	p.Threads = cmp.Or(c.Threads, runtime.GOMAXPROCS(0))
 	if len(c.Monotone) == 0 {
 		return p, nil
@@ -177,32 +196,32 @@ func (c *modelFitCmd) params(features []string) (models.Params, error) {
 		if i < 0 {
 			return p, fmt.Errorf("--monotone: %w", noColumn(name, "", features))
 		}
-		switch sign {
-		case "+":
-			p.Monotone[i] = 1
-		case "-":
-			p.Monotone[i] = -1
-		default:
+		direction, ok := map[string]int8{"+": 1, "-": -1}[sign]
+		switch {
+		case !ok:
 			return p, fmt.Errorf("--monotone %s:%s: want + or -", name, sign)
+		case p.Monotone[i] == -direction:
+			return p, fmt.Errorf("--monotone says both %s:+ and %s:-; say one of them", name, name)
 		}
+		p.Monotone[i] = direction
 	}
 	return p, nil
 }
 
 // tables returns the rows to fit and the later ones, nil if none are needed.
-func (c *modelFitCmd) tables(features []string, schema tableSchema) (train models.Dataset, later *models.Dataset, measuredOn string, err error) {
+func (c *modelFitCmd) tables(table source, features []string, schema tableSchema) (train models.Dataset, later *models.Dataset, measuredOn string, err error) {
 	kinds := schema.kinds(features)
-	if train, err = schema.read(c.CSV, features, kinds, true); err != nil {
+	if train, err = schema.read(table, features, kinds, true); err != nil {
 		return train, nil, "", fmt.Errorf("%s: %w", c.CSV, err)
 	}
 	switch {
 	case c.Valid != "":
-		valid, err := schema.read(c.Valid, features, kinds, true)
+		valid, err := schema.read(readOnce(c.Valid), features, kinds, true)
 		if err != nil {
 			return train, nil, "", fmt.Errorf("%s: %w", c.Valid, err)
 		}
 		return train, &valid, "the rows of --valid", nil
-	case c.EarlyStopping == 0 && c.Calibration == "none":
+	case c.patience() == 0 && c.calibration() == "none":
 		return train, nil, "the rows of the fit", nil
 	}
 	if train.X.Rows < 10 {
@@ -218,13 +237,13 @@ func (c *modelFitCmd) tables(features []string, schema tableSchema) (train model
 }
 
 func (c *modelFitCmd) calibrate(m *models.Model, d models.Dataset) error {
-	if c.Calibration == "none" {
+	if c.calibration() == "none" {
 		return nil
 	}
 	margins := make([]float32, d.X.Rows)
 	m.Margins(d.X, margins)
 	var err error
-	if c.Calibration == "isotonic" {
+	if c.calibration() == "isotonic" {
 		warnFewPositives(os.Stderr, d.Y)
 		m.Calibrator, err = models.FitIsotonic(margins, d.Y, nil)
 	} else {
@@ -262,47 +281,3 @@ func treeProgress(f *os.File, trees int) func(models.Round) {
 
 // treesDone ends the line of treeProgress.
 func treesDone(f *os.File) { _, _ = io.WriteString(newProgress(f, "trees").w, "\n") }
-
-const eceBins = 20
-
-func (r *fitReport) measure(p []float64, labels []float32) {
-	r.MeasuredRows = len(labels)
-	r.AUC = ranking(models.AUC(p, labels, nil))
-	r.AveragePrecision = ranking(models.AveragePrecision(p, labels, nil))
-	r.LogLoss = models.LogLoss(p, labels, nil)
-	r.Brier = models.Brier(p, labels, nil)
-	r.ECE = models.ECE(p, labels, nil, eceBins)
-}
-
-// ranking is a metric that rows of one class leave undefined, NaN.
-type ranking float64
-
-// MarshalJSON writes null for an undefined one.
-func (r ranking) MarshalJSON() ([]byte, error) {
-	if math.IsNaN(float64(r)) {
-		return []byte("null"), nil
-	}
-	return json.Marshal(float64(r))
-}
-
-func (r ranking) String() string {
-	if math.IsNaN(float64(r)) {
-		return "undefined (one class)"
-	}
-	return strconv.FormatFloat(float64(r), 'f', 4, 64)
-}
-
-func (r *fitReport) write(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
-}
-
-func (r *fitReport) print(w io.Writer) error {
-	_, err := fmt.Fprintf(w, `%d trees on %d rows of %d features in %.2f s
-measured on %s (%d):
-  AUC %s  average precision %s  log loss %.5f  Brier %.5f  ECE %.4f
-`, r.BestIteration, r.Rows, r.Features, r.FitSeconds, r.MeasuredOn, r.MeasuredRows,
-		r.AUC, r.AveragePrecision, r.LogLoss, r.Brier, r.ECE)
-	return err
-}

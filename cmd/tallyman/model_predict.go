@@ -14,8 +14,8 @@ import (
 type modelPredictCmd struct {
 	Model   string `required:"" placeholder:"FILE" help:"Model to use."`
 	CSV     string `name:"csv" required:"" placeholder:"FILE" help:"Table to predict."`
-	Out     string `short:"o" required:"" placeholder:"FILE" help:"CSV with a column probability, rows in order; - for the standard output."`
-	Explain int    `placeholder:"K" help:"Add the K columns that raise the row's risk most; at most all columns."`
+	Out     string `short:"o" required:"" placeholder:"FILE" help:"CSV with a column probability (prediction, of a model that predicts numbers), rows in order; - for the standard output."`
+	Explain int    `placeholder:"K" help:"Add the K columns that raise the row's prediction most; at most all columns."`
 }
 
 // Run predicts and writes the file.
@@ -30,7 +30,7 @@ func (c *modelPredictCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	d, schema, err := tableOf(m, c.CSV, "", false)
+	d, schema, err := tableOf(m, readOnce(c.CSV), "", false)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,10 @@ func (c *modelPredictCmd) Run() error {
 	m.Predictions(d.X, p)
 	return writeFile(c.Out, func(w io.Writer) error {
 		out := csv.NewWriter(bufio.NewWriter(w))
-		header := []string{"probability"}
+		header := []string{"prediction"}
+		if m.Probabilistic() {
+			header[0] = "probability"
+		}
 		for k := range c.Explain {
 			header = append(header, fmt.Sprintf("reason_%d", k+1))
 		}
@@ -76,7 +79,7 @@ func newExplanation(m *models.Model, s tableSchema, k int) *explanation {
 }
 
 // reasons returns k texts like "lead_time = 8 (+0.42)", blank beyond the last;
-// the number is what the column adds to the log odds.
+// the number is what the column adds to the margin: the log odds of a probability.
 func (x *explanation) reasons(row []float32) []string {
 	out := make([]string, x.k)
 	if x.k == 0 {

@@ -13,15 +13,17 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"tallyman/features"
 	"tallyman/models"
+	"tallyman/scoring"
 )
 
 // modelShowCmd says what is in a model.
 type modelShowCmd struct {
 	Model string `arg:"" help:"Model to show."`
-	CSV   string `name:"csv" placeholder:"FILE" help:"Table for the mean |SHAP| of each feature."`
-	Top   int    `default:"20" help:"Features to list."`
-	Tree  int    `default:"-1" placeholder:"N" help:"Show tree N (from 0) as text."`
+	CSV   string `name:"csv" xor:"csv" placeholder:"FILE" help:"Table for the mean |SHAP| of each feature."`
+	Top   *int   `xor:"top" placeholder:"N" help:"Features to list; 20 when not given."`
+	Tree  *int   `xor:"csv,top" placeholder:"N" help:"Show tree N (from 0) as text, and nothing else."`
 }
 
 // Run prints.
@@ -30,25 +32,54 @@ func (c *modelShowCmd) Run(k *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Tree >= 0 {
-		return m.DumpTree(k.Stdout, c.Tree)
+	top := 20
+	if c.Top != nil {
+		top = *c.Top
 	}
-	var x models.Matrix
-	if c.CSV != "" {
-		d, _, err := tableOf(m, c.CSV, "", false)
-		if err != nil {
-			return err
-		}
-		x = d.X
+	if top < 0 {
+		return fmt.Errorf("--top is %d, want at least 0", top)
 	}
 	schema, err := schemaOf(m)
 	if err != nil {
 		return err
 	}
+	if c.Tree != nil {
+		texts, err := categoriesOf(m, schema)
+		if err != nil {
+			return err
+		}
+		return m.DumpTree(k.Stdout, *c.Tree, texts)
+	}
+	var x models.Matrix
+	if c.CSV != "" {
+		d, _, err := tableOf(m, readOnce(c.CSV), "", false)
+		if err != nil {
+			return err
+		}
+		x = d.X
+	}
 	return writeLines(k.Stdout, func(w *bufio.Writer) {
 		showMetadata(w, m, schema)
-		showImportance(w, m, x, c.Top)
+		showImportance(w, m, x, top)
 	})
+}
+
+// categoriesOf returns the texts of a model's categories by feature: of a table's
+// columns, or of a site's own facts.
+func categoriesOf(m *models.Model, s tableSchema) (map[string][]string, error) {
+	text, ok := m.Attributes[scoring.SchemaAttribute]
+	if !ok {
+		return s.Categories, nil
+	}
+	schema, err := features.ParseSchema(text)
+	if err != nil {
+		return nil, fmt.Errorf("model attribute %s: %w", scoring.SchemaAttribute, err)
+	}
+	texts := map[string][]string{}
+	for _, a := range schema.Attrs {
+		texts["attr."+a.Name] = a.Values
+	}
+	return texts, nil
 }
 
 func showMetadata(w io.Writer, m *models.Model, s tableSchema) {
@@ -90,7 +121,7 @@ func showImportance(w io.Writer, m *models.Model, x models.Matrix, top int) {
 	})
 	fmt.Fprintf(w, "\n%-32s %7s %7s %7s %10s\n", "feature", "splits", "gain", "cover", "mean|SHAP|")
 	share := func(part, whole float64) float64 { return 100 * part / max(whole, 1e-300) }
-	for _, f := range order[:min(max(top, 0), len(order))] {
+	for _, f := range order[:min(top, len(order))] {
 		shap := "-"
 		if x.Rows > 0 {
 			shap = fmt.Sprintf("%.5f", all[f].MeanAbs)
@@ -117,7 +148,7 @@ func (c *modelConvertCmd) Run() error {
 	return writeModel(c.Out, m)
 }
 
-// printable quotes a text of a file that would not show as it is on a terminal.
+// printable quotes a text from outside that would not show as it is on a terminal.
 func printable(text string) string {
 	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(text)

@@ -23,6 +23,8 @@ type tableSchema struct {
 	Label      string              `json:"label,omitempty"`
 	LabelTexts []string            `json:"label_texts,omitempty"` // for 0 and for 1, if the label is text
 	Categories map[string][]string `json:"categories,omitempty"`  // by column: category i is the text at i
+
+	numbers bool // labels are any numbers, not 0 and 1
 }
 
 // schemaOf returns the schema in a model's attributes, an empty one for a model
@@ -87,10 +89,10 @@ func (c *columnScan) add(line int, cell string) error {
 
 // scanTable reads the whole file once and returns its feature columns and the
 // schema that encodes it.
-func scanTable(file, label string, categorical []string) (features []string, s tableSchema, err error) {
+func scanTable(file source, label string, categorical []string) (features []string, s tableSchema, err error) {
 	var columns []columnScan
 	s = tableSchema{Label: label, Categories: map[string][]string{}}
-	err = readCSV(file, func(header []string) error {
+	err = readCSV(file.path, func(header []string) error {
 		for _, name := range append([]string{label}, categorical...) {
 			if !slices.Contains(header, name) {
 				return noColumn(name, "", header)
@@ -158,11 +160,11 @@ func (s tableSchema) kinds(features []string) []models.Kind {
 // read reads a table into the features of a model. A text that is not among the
 // categories is missing, of which the user is told. Columns that are no feature
 // are passed over.
-func (s tableSchema) read(file string, features []string, kinds []models.Kind, wantLabel bool) (models.Dataset, error) {
+func (s tableSchema) read(file source, features []string, kinds []models.Kind, wantLabel bool) (models.Dataset, error) {
 	d := models.Dataset{X: models.Matrix{Cols: len(features)}, Names: features, Kinds: kinds}
 	columns := s.columns(features)
 	label := -1
-	err := readCSV(file, func(header []string) error {
+	err := readCSV(file.path, func(header []string) error {
 		if label = slices.Index(header, s.Label); label < 0 && wantLabel {
 			return noColumn(s.Label, ", the label", header)
 		}
@@ -185,12 +187,19 @@ func (s tableSchema) read(file string, features []string, kinds []models.Kind, w
 		return err
 	})
 	for _, c := range columns {
-		c.warn(os.Stderr, file, d.X.Rows)
+		c.warn(os.Stderr, file.name, d.X.Rows)
 	}
 	return d, err
 }
 
 func (s tableSchema) labelOf(cell string) (float32, error) {
+	if s.numbers {
+		y, ok, err := number(cell)
+		if err == nil && !ok {
+			err = fmt.Errorf("label %s is %q, want a number", s.Label, cell)
+		}
+		return y, err
+	}
 	if s.LabelTexts != nil {
 		if i := slices.Index(s.LabelTexts, cell); i >= 0 {
 			return float32(i), nil

@@ -334,7 +334,7 @@ func TestUnknownTextsAreCounted(t *testing.T) {
 
 func TestTypesComeFromTheWholeColumn(t *testing.T) {
 	text := "blank_first,code,word,empty,y\n,10,NA,,0\n5,10,red,,1\nNA,20,,,0\n"
-	features, s, err := scanTable(write(t, "t.csv", text), "y", []string{"code"})
+	features, s, err := scanTable(readOnce(write(t, "t.csv", text)), "y", []string{"code"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,19 +125,12 @@ type service struct {
 // ended while something was still starting.
 func serve(ctx context.Context, listener net.Listener, s *service, config web.Config, ready func() error, log *slog.Logger) error {
 	db, engine := s.db, s.engine
-	config.Taxonomy = s.desk.Taxonomy
-	pages, err := web.New(db, time.Now, log, config)
+	handler, err := s.handler(config, log)
 	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	answers := api.New(db, engine, s.desk, time.Now, log)
-	for _, path := range []string{"/v1/", "/openapi.json", "/healthz", "/readyz", "/metrics"} {
-		mux.Handle(path, answers)
-	}
-	mux.Handle("/", pages)
 	server := &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 60 * time.Second, WriteTimeout: 60 * time.Second,
+		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 60 * time.Second, WriteTimeout: 60 * time.Second,
 		IdleTimeout: 60 * time.Second, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	interrupted := ctx
@@ -178,4 +171,20 @@ func serve(ctx context.Context, listener net.Listener, s *service, config web.Co
 		return nil
 	}
 	return err
+}
+
+// handler answers programs and people.
+func (s *service) handler(config web.Config, log *slog.Logger) (http.Handler, error) {
+	config.Taxonomy = s.desk.Taxonomy
+	pages, err := web.New(s.db, time.Now, log, config)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	answers := api.New(s.db, s.engine, s.desk, time.Now, log)
+	for _, path := range []string{"/v1/", "/openapi.json", "/healthz", "/readyz", "/metrics"} {
+		mux.Handle(path, answers)
+	}
+	mux.Handle("/", pages)
+	return mux, nil
 }

@@ -45,6 +45,9 @@ func (o *ownTickets) desk(ctx context.Context, db *store.DB, asks bool, threads 
 	if err != nil {
 		return nil, jobs.Basis{}, fmt.Errorf("%s: %w", o.Tickets, err)
 	}
+	if why := silence(m, basis.Settings.Precision); why != "" {
+		say("the model of taxonomy " + t.Name + ": " + strings.TrimSpace(why))
+	}
 	var file bytes.Buffer
 	if err := m.Write(&file); err != nil {
 		return nil, jobs.Basis{}, err

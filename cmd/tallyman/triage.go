@@ -103,8 +103,23 @@ func (c *triageTrainCmd) Run(ctx context.Context, k *kong.Context) error {
 	if c.Out == "-" {
 		out = os.Stderr
 	}
-	_, err = fmt.Fprintf(out, "%s: %d labels from %d examples in %.1f s\n", c.Out, report.Labels, report.Examples, report.TrainSeconds)
+	_, err = fmt.Fprintf(out, "%s: %d labels from %d examples in %.1f s\n%s", c.Out, report.Labels, report.Examples, report.TrainSeconds, silence(m, c.Precision))
 	return err
+}
+
+// silence is a line that says why a model abstains from every text, "" for one that
+// does not. precision is what it was trained for.
+func silence(m *triage.Model, precision float64) string {
+	const fewer = 0.9
+	least := triage.LeastExamples(precision)
+	switch {
+	case !m.Silent():
+		return ""
+	case m.Examples < least:
+		return fmt.Sprintf("it abstains from every text: it takes %d examples or more to see that %v %% of its answers are right, and it has %d; give it more, or ask for less: --precision %v takes %d\n",
+			least, 100*precision, m.Examples, fewer, triage.LeastExamples(fewer))
+	}
+	return fmt.Sprintf("it abstains from every text: of its %d examples too few were right when held out, however sure it was; see which labels it confuses (triage eval --html), give those more examples, or ask for less with triage train --precision\n", m.Examples)
 }
 
 // outOfScopeLabel is the named label, or the first usual one that examples have.
@@ -174,11 +189,14 @@ func readExampleFile(file string) ([]triage.Example, error) {
 	var examples []triage.Example
 	text, label := -1, -1
 	err := readCSV(file, func(header []string) error {
-		text, label = slices.Index(header, "text"), slices.Index(header, "label")
-		if text < 0 || label < 0 {
-			return fmt.Errorf("the columns are %s; want text and label, separated by commas", strings.Join(header, ", "))
+		if text, label = columnNamed(header, "text"), columnNamed(header, "label"); text >= 0 && label >= 0 {
+			return nil
 		}
-		return nil
+		missing := "text"
+		if text >= 0 {
+			missing = "label"
+		}
+		return fmt.Errorf("%w: want text and label, so name the column with what people wrote text, and the one with what it is label", noColumn(missing, "", header))
 	}, func(_ int, cells []string) error {
 		if cells[label] == "" {
 			return errors.New("the label is blank")
@@ -187,6 +205,15 @@ func readExampleFile(file string) ([]triage.Example, error) {
 		return nil
 	})
 	return examples, err
+}
+
+// columnNamed finds a column by its name, else by its name in other letters' case; -1
+// for none.
+func columnNamed(header []string, name string) int {
+	if i := slices.Index(header, name); i >= 0 {
+		return i
+	}
+	return slices.IndexFunc(header, func(h string) bool { return strings.EqualFold(h, name) })
 }
 
 // readTriageModel reads a model; without a name, the one of the program.
@@ -218,7 +245,8 @@ type classified struct {
 	Label        string       `json:"label"`
 	P            float64      `json:"p"`
 	Abstain      bool         `json:"abstain"`
-	Stray        float64      `json:"stray"` // share of texts in scope that look less strange
+	Why          string       `json:"why,omitempty"` // it abstains
+	Stray        float64      `json:"stray"`         // share of texts in scope that look less strange
 	Alternatives []labelledBy `json:"alternatives"`
 }
 
@@ -236,7 +264,7 @@ func (c *triageClassifyCmd) Run(k *kong.Context) error {
 	out := json.NewEncoder(k.Stdout)
 	classify := func(text string) error {
 		v := m.Classify(text)
-		line := classified{Text: text, Label: v.Label, P: v.P, Abstain: v.Abstain, Stray: v.Stray, Alternatives: []labelledBy{}}
+		line := classified{Text: text, Label: v.Label, P: v.P, Abstain: v.Abstain, Why: m.WhyAbstain(v), Stray: v.Stray, Alternatives: []labelledBy{}}
 		for _, a := range v.Alternatives[:min(3, len(v.Alternatives))] {
 			line.Alternatives = append(line.Alternatives, labelledBy(a))
 		}

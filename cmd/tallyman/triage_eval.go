@@ -65,7 +65,10 @@ func (c *triageEvalCmd) Run(k *kong.Context) error {
 			return err
 		}
 	}
-	if err := writeLines(k.Stdout, func(w *bufio.Writer) { printEvaluation(w, e) }); err != nil || !c.Compare {
+	if err := writeLines(k.Stdout, func(w *bufio.Writer) {
+		printEvaluation(w, e)
+		fmt.Fprint(w, silence(m, triage.DefaultSettings().Precision))
+	}); err != nil || !c.Compare {
 		return err
 	}
 	return c.compare(k.Stdout, m, examples, outOfScope)

@@ -125,7 +125,7 @@ func (c *triageSuspectsCmd) Run(ctx context.Context, k *kong.Context) error {
 		if c.JSON {
 			err = out.Encode(row)
 		} else {
-			_, err = fmt.Fprintf(k.Stdout, "%s  given %s (%.2f), likelier %s (%.2f)\n    %s\n", row.Ticket, row.Given, row.PGiven, row.Likely, row.PLike, oneLine(row.Text))
+			_, err = fmt.Fprintf(k.Stdout, "%s  given %s (%.2f), likelier %s (%.2f)\n    %s\n", row.Ticket, row.Given, row.PGiven, row.Likely, row.PLike, printable(oneLine(row.Text)))
 		}
 		if err != nil {
 			return err

@@ -81,7 +81,9 @@ func TestTriageTrainEvalClassify(t *testing.T) {
 
 func TestTriageSaysWhatIsWrongWithAFile(t *testing.T) {
 	for _, c := range []struct{ name, file, want string }{
-		{"other columns", "a,b\n1,2\n", "want text and label"},
+		{"other columns", "a,b\n1,2\n", `no column "text"; there are a, b: want text and label`},
+		{"no labels", "Text,Team\n1,2\n", `no column "label"; there are Text, Team`},
+		{"semicolons", "text;label\n1;2\n", "are the cells separated by commas?"},
 		{"no rows", "text,label\n", "there are no examples"},
 		{"one label", "text,label\na b,x\na c,x\n", "1 labels, want 2"},
 		{"a blank label", "text,label\na b,\n", "line 2: the label is blank"},
@@ -90,5 +92,53 @@ func TestTriageSaysWhatIsWrongWithAFile(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
 		}
+	}
+}
+
+// Spreadsheets write headers in their own way.
+func TestTriageReadsHeadersAsPeopleWriteThem(t *testing.T) {
+	for _, header := range []string{"text,label", "Text,LABEL", " text , label ", "\ufefftext,label", "\ufeff\"Text\",\"Label\"", "TEXT,note,text,label"} {
+		rows := "\n"
+		for range strings.Count(header, ",") - 1 {
+			rows += "x,"
+		}
+		if strings.HasPrefix(header, "TEXT,") {
+			rows = "\nwrong,x,"
+		}
+		got, err := readExamples(write(t, "examples.csv", header+rows+"two pallets short,short\n"))
+		if err != nil || len(got) != 1 || got[0].Text != "two pallets short" || got[0].Label != "short" {
+			t.Errorf("%q: %v, %v", header, got, err)
+		}
+	}
+}
+
+// Whose model says nothing is told why, and what would help.
+func TestTriageSaysWhyAModelNeverAnswers(t *testing.T) {
+	few := filepath.Join(t.TempDir(), "few.model")
+	out, err := triageRun(t, "train", "--csv", fruit(t, 0, 20), "--out", few)
+	if want := "abstains from every text: it takes 99 examples or more to see that 98 % of its answers are right, and it has 80; give it more, or ask for less: --precision 0.9 takes 19"; err != nil || !strings.Contains(out, want) {
+		t.Errorf("train: %v\n%s", err, out)
+	}
+	if out, err = triageRun(t, "eval", "--model", few, "--csv", fruit(t, 30, 40)); err != nil || !strings.Contains(out, "abstains from every text: it takes 99 examples") {
+		t.Errorf("eval: %v\n%s", err, out)
+	}
+	if out, err = triageRun(t, "classify", "--model", few, "banana 7 yellow and bent"); err != nil || !strings.Contains(out, `"abstain":true,"why":"the model answers nothing: it has too few examples`) {
+		t.Errorf("classify: %v\n%s", err, out)
+	}
+	var mixed strings.Builder
+	mixed.WriteString("text,label\n")
+	for i := range 200 {
+		fmt.Fprintf(&mixed, "pallet %d of the load is here,%c\n", i, 'a'+i%2)
+	}
+	out, err = triageRun(t, "train", "--csv", write(t, "mixed.csv", mixed.String()), "--out", filepath.Join(t.TempDir(), "mixed.model"))
+	if err != nil || !strings.Contains(out, "of its 200 examples too few were right when held out") {
+		t.Errorf("train of mixed labels: %v\n%s", err, out)
+	}
+	less := filepath.Join(t.TempDir(), "less.model")
+	if out, err = triageRun(t, "train", "--csv", fruit(t, 0, 20), "--out", less, "--precision", "0.9"); err != nil || strings.Contains(out, "abstains") {
+		t.Errorf("train for less: %v\n%s", err, out)
+	}
+	if out, err = triageRun(t, "classify", "--model", less, "the apple number 5 is red"); err != nil || !strings.Contains(out, `"abstain":false,"stray"`) {
+		t.Errorf("classify for less: %v\n%s", err, out)
 	}
 }

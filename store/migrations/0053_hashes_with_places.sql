@@ -1,0 +1,31 @@
+-- The hashes that the tree gains with an entry stand beside the entry's place, the leaf
+-- first: one row where there were three. Entry n completes a subtree for each 1 at the
+-- end of n, and the hashes before it are 2 n less the 1s of n.
+
+alter table audit_leaf add column hashes bytea;
+alter table audit_leaf disable trigger audit_leaf_change;
+
+update audit_leaf l
+set hashes = (
+    select string_agg(h.hash, '' order by h.n)
+    from audit_node h
+    where h.n >= 2 * l.n - bit_count(l.n::bit(64)) and h.n < 2 * (l.n + 1) - bit_count((l.n + 1)::bit(64)));
+
+do $$
+declare
+    lacks bigint := (select min(n) from audit_leaf where octet_length(hashes) is distinct from 32 * bit_count((n # (n + 1))::bit(64)));
+begin
+    if lacks is not null then
+        raise exception 'the audit log was tampered with: hashes of the tree are missing at index %', lacks
+            using hint = 'Nothing was changed. Run "tallyman audit verify" of the version before this one, and find out who had access.';
+    end if;
+end
+$$;
+
+alter table audit_leaf
+    alter hashes set not null,
+    add constraint audit_leaf_hashes_check check (octet_length(hashes) = 32 * bit_count((n # (n + 1))::bit(64)));
+alter table audit_leaf enable trigger audit_leaf_change;
+comment on column audit_leaf.hashes is 'stored hashes of the tree from tlog.StoredHashCount(n) on that are complete with this entry';
+
+drop table audit_node;

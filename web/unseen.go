@@ -1,0 +1,31 @@
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"unicode"
+)
+
+// unseen reports whether a character shows nothing by itself, or turns around what
+// stands beside it: with U+202E in its name an article shows the quantities after it
+// backwards. Joiners and signs of Arabic are not meant, which writing needs.
+func unseen(r rune) bool {
+	return unicode.Is(unicode.Cf, r) && r != '\u200c' && r != '\u200d' && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
+}
+
+// seen puts the number of every unseen character in its place, so that people decide
+// on what a page says. No page of ours needs one.
+func seen(page []byte) []byte {
+	if bytes.IndexFunc(page, unseen) < 0 {
+		return page
+	}
+	var b bytes.Buffer
+	for _, r := range string(page) {
+		if unseen(r) {
+			fmt.Fprintf(&b, "⟦%U⟧", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.Bytes()
+}
