@@ -289,8 +289,9 @@ func (s *soak) start() {
 }
 
 func (s *soak) kill() {
-	_ = s.program.Process.Kill()
-	<-s.ended
+	program, ended := s.program, s.ended // another one may be started as soon as it is gone
+	_ = program.Process.Kill()
+	<-ended
 }
 
 // effects counts what the target carried out.
