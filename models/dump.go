@@ -31,10 +31,12 @@ func (m *Model) dump(b *bufio.Writer, t *Tree, texts map[string][]string, node i
 	if n.DefaultLeft {
 		missing = " or missing"
 	}
-	condition := fmt.Sprintf("%s < %v", m.Features[n.Feature], n.Threshold)
+	name := m.Features[n.Feature]
+	quoted := strconv.Quote(name) // whoever wrote the file named it
+	shown := quoted[1 : len(quoted)-1]
+	condition := fmt.Sprintf("%s < %v", shown, n.Threshold)
 	if n.Categories != nil {
-		name := m.Features[n.Feature]
-		condition = fmt.Sprintf("%s not in [%s]", name, categoryNames(n.Categories, texts[name]))
+		condition = fmt.Sprintf("%s not in [%s]", shown, categoryNames(n.Categories, texts[name]))
 	}
 	fmt.Fprintf(b, "%d: %s%s (gain %.4g, cover %.4g)\n", node, condition, missing, n.Gain, n.Cover)
 	m.dump(b, t, texts, n.Left, level+1)

@@ -35,6 +35,9 @@ var oddities = []oddity{
 // group's direction.
 func sayOdd(r reading) sentence {
 	out := good("NOTHING_ODD", "Nothing is unusual since the last count.")
+	if r.raises {
+		out.code = "SINCE_LAST_COUNT" // nothing to name raises it
+	}
 	found := false
 	for _, o := range oddities {
 		if !(r.of(o.feature) > 0) {

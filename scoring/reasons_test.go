@@ -111,7 +111,7 @@ func TestReasonsSaySpecificThings(t *testing.T) {
 			map[string]float32{"out_repeated": 0, "restated_qty": float32(math.Log1p(9))},
 			"STOCK_RESTATED", "Stock was corrected by 9 since the last count.",
 		},
-		{position, "out_repeated", map[string]float32{"out_repeated": 0}, "NOTHING_ODD", "What is known about the time since the last count raises the risk."},
+		{position, "out_repeated", map[string]float32{"out_repeated": 0}, "SINCE_LAST_COUNT", "What is known about the time since the last count raises the risk."},
 		{
 			position, "item_rate",
 			map[string]float32{"item_rate": 0.14, "site_rate": 0.15, "sku_rate": 0.2},

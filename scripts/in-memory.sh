@@ -19,6 +19,9 @@ runs_programs() {
 	printf '#!/bin/sh\n' >"$1/program" && chmod +x "$1/program" && "$1/program" 2>/dev/null
 }
 
+# What a killed run left would stay in memory.
+find "$memory" -maxdepth 1 -name 'tallyman-*' -user "$(id -un)" -mtime +0 -exec rm -rf {} + 2>/dev/null || true
+
 if [ -z "${TMPDIR:-}" ] && has_room && dir=$(mktemp -d "$memory/tallyman-XXXXXX"); then
 	trap 'rm -rf "$dir"' EXIT
 	trap 'exit 130' INT TERM

@@ -38,14 +38,6 @@ func number(raw []byte, column string, index int64) (int64, error) {
 	return 0, fmt.Errorf("%s: PostgreSQL sent %d bytes, and an integer has 4 or 8: compare the table with the schema of this program", column, len(raw))
 }
 
-const (
-	// blocksAtOnce is how much of the places is read at once: about 4,000 of them.
-	blocksAtOnce = 64
-
-	// placesAtOnce is how many are read at once through their index.
-	placesAtOnce = 4096
-)
-
 // placeCursor reads places from 0 on: in the order in which they are on disk as long as
 // that is the order of their numbers, in which they are added, and from there on through
 // the index, which costs twice as much.
@@ -53,6 +45,9 @@ type placeCursor struct {
 	next          int64
 	block, blocks int64 // of the table: read so far, and in all
 	sorted        bool
+
+	blocksAtOnce int64 // of the table
+	placesAtOnce int64 // through the index
 }
 
 // open finds how large the table is now: what the transaction sees is in it.
@@ -66,10 +61,10 @@ func (c *placeCursor) read(ctx context.Context, tx pgx.Tx, row func(raw [][]byte
 	const places = `select n, stream, seq, hashes from audit_leaf`
 	switch next, from := c.next, c.block; {
 	case c.sorted:
-		err := c.take(ctx, tx, fmt.Sprintf(places+` where n >= %d order by n limit %d`, next, placesAtOnce), row)
+		err := c.take(ctx, tx, fmt.Sprintf(places+` where n >= %d order by n limit %d`, next, c.placesAtOnce), row)
 		return c.next > next, err
 	case from < c.blocks:
-		c.block += blocksAtOnce
+		c.block += c.blocksAtOnce
 		return true, c.take(ctx, tx, fmt.Sprintf(places+` where ctid >= '(%d,0)' and ctid < '(%d,0)'`, from, c.block), row)
 	}
 	return false, nil

@@ -32,33 +32,39 @@ func TestTheLogIsVerifiedWithFewConnections(t *testing.T) {
 
 // How rows are on disk is no part of the log: a restored or rewritten table is as good.
 func TestTheLogIsVerifiedInAnyOrderOnDisk(t *testing.T) {
+	const entries = 160 // on three blocks
 	dsn := storetest.DSN(t)
 	db, conn, key := open(t, dsn), connect(t, dsn), auditKey(t)
-	record(t, db, conn, "a", 6)
+	record(t, db, conn, "a", entries/2)
 	note := sign(t, db, conn, key)
-	for _, order := range []string{"body", "stream, seq desc", "at desc"} {
+	for order, places := range map[string]string{
+		"at": "n", "at desc": "n = 130, n", "body": "n <> 5, n % 4, n", "stream, seq desc": "n desc",
+	} {
 		asSuperuser(t, conn,
 			`create temporary table e as select stream, seq, prev, body, at from audit_entry`,
 			`create temporary table l as select * from audit_leaf`,
-			`delete from audit_leaf`, `delete from audit_entry`,
+			`delete from audit_leaf`, `delete from audit_entry`, // which leaves blocks without rows
 			`insert into audit_entry (stream, seq, prev, body, at) select * from e order by `+order,
-			`insert into audit_leaf select * from l order by n <> 5, n % 4, n`,
+			`insert into audit_leaf select * from l order by `+places,
 			`drop table e`, `drop table l`)
-		if report, err := verify(t, db, key, note); err != nil || report.Entries != 12 {
-			t.Errorf("entries by %s: %+v, %v", order, report, err)
+		if report, err := verify(t, db, key, note); err != nil || report.Entries != entries {
+			t.Errorf("entries by %s, places by %s: %+v, %v", order, places, report, err)
 		}
-		for _, ahead := range []int64{-100, 0, 1, 100} {
-			if n, err := db.VerifyScan(t.Context(), ahead, key.Public(), [][]byte{note}); err != nil || n != 12 {
-				t.Errorf("entries by %s, read %d ahead: %d, %v", order, ahead, n, err)
+		for _, ahead := range []int64{-1000, 0, 1, 1000} {
+			if n, err := db.VerifyScan(t.Context(), ahead, key.Public(), [][]byte{note}); err != nil || n != entries {
+				t.Errorf("entries by %s, read %d ahead, places by %s: %d, %v", order, ahead, places, n, err)
 			}
 		}
 	}
-	asSuperuser(t, conn, `delete from audit_leaf where n = 7`)
+	asSuperuser(t, conn, `delete from audit_leaf where n = 147`)
 	var f *audit.Fault
-	if _, err := verify(t, db, key, note); !errors.As(err, &f) || f.Index != 7 {
+	if _, err := verify(t, db, key, note); !errors.As(err, &f) || f.Index != 147 {
 		t.Errorf("a place that is gone: %v", err)
 	}
-	if _, err := db.ExportAudit(t.Context(), &bytes.Buffer{}, store.AuditPart{}); !errors.As(err, &f) || f.Index != 7 {
+	if _, err := db.VerifyScan(t.Context(), 1000, key.Public(), [][]byte{note}); !errors.As(err, &f) || f.Index != 147 {
+		t.Errorf("a place that is gone, few at a time: %v", err)
+	}
+	if _, err := db.ExportAudit(t.Context(), &bytes.Buffer{}, store.AuditPart{}); !errors.As(err, &f) || f.Index != 147 {
 		t.Errorf("export without a place: %v", err)
 	}
 }
@@ -140,6 +146,7 @@ func TestRowsThatNoTableMayHoldAreFound(t *testing.T) {
 		"hashes taken out":          {2, "0 hashes of the tree", []string{`alter table audit_leaf alter hashes drop not null`, `update audit_leaf set hashes = null where n = 2`}},
 		"a hash too many":           {2, "2 hashes of the tree", []string{noKey, `update audit_leaf set hashes = hashes || sha256('x') where n = 2`}},
 		"a place of no entry":       {2, "no audit_leaf.seq", []string{noKey, `alter table audit_leaf alter seq drop not null`, `update audit_leaf set seq = null where n = 2`}},
+		"no entry after another":    {1, "does not have the hash", []string{noKey, `alter table audit_leaf alter seq drop not null`, `update audit_leaf set seq = null where n = 2`, `update audit_entry set body = 'x' where (stream, seq) = (select stream, seq from audit_leaf where n = 1)`}},
 		"an entry without number":   {-1, "no audit_entry.seq", []string{`alter table audit_entry drop constraint audit_entry_pkey cascade, alter seq drop not null`, `update audit_entry set seq = null where seq = 2`}},
 		"an entry without a stream": {0, "is gone", []string{`alter table audit_entry drop constraint audit_entry_pkey cascade, alter stream drop not null`, `update audit_entry set stream = null where (stream, seq) = (select stream, seq from audit_leaf where n = 0)`}},
 		"an entry without a body":   {2, "does not have the hash", []string{`alter table audit_entry alter body drop not null, alter leaf drop not null`, `update audit_entry set body = null where (stream, seq) = (select stream, seq from audit_leaf where n = 2)`}},
@@ -186,8 +193,26 @@ func TestHashesMoveToTheirPlaces(t *testing.T) {
 	if report, err := verify(t, db, key, note); err != nil || report.Entries != 14 {
 		t.Errorf("%+v, %v", report, err)
 	}
-	asSuperuser(t, conn, append(before, `delete from audit_node where n = 5`)...)
-	if _, err := conn.Exec(t.Context(), string(moves)); err == nil || !strings.Contains(err.Error(), "missing at index 3") {
-		t.Errorf("a log without a hash: %v", err)
+	asSuperuser(t, conn, before...)
+	for damage, says := range map[string]string{
+		`delete from audit_node where n = 5`:  "missing at index 3",
+		`delete from audit_leaf where n = 13`: "2 hashes of the tree belong to no entry",
+		`delete from audit_leaf where n = 3`:  "3 hashes of the tree belong to no entry",
+	} {
+		tx, err := conn.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, sql := range []string{`set local session_replication_role = replica`, damage} {
+			if _, err := tx.Exec(t.Context(), sql); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := tx.Exec(t.Context(), string(moves)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", damage, err)
+		}
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,10 @@ type placedEntries struct {
 }
 
 func newPlacedEntries(tx pgx.Tx, size int64) *placedEntries {
-	return &placedEntries{size: size, tx: tx, scan: newEntryScan()}
+	return &placedEntries{
+		size: size, tx: tx, scan: newEntryScan(),
+		places: placeCursor{blocksAtOnce: 64, placesAtOnce: 4096}, // about as many
+	}
 }
 
 // placeChunk is a part of the log as the database has it.
@@ -36,7 +40,7 @@ type placeChunk struct {
 	first  int64
 	places []place
 	text   []byte // all streams and hashes
-	failed error  // why there is no chunk
+	failed error  // why there is no more
 }
 
 // place says which entry stands at an index.
@@ -105,13 +109,11 @@ func (p *placedEntries) each(ctx context.Context, db *DB, visit func(*placeChunk
 
 func (p *placedEntries) visitAll(ctx context.Context, chunks <-chan *placeChunk, used chan<- *placeChunk, visit func(*placeChunk) error) (entries int64, err error) {
 	for k := range chunks {
-		if k.failed != nil {
-			return 0, k.failed
+		err := p.find(ctx, k)
+		if err == nil {
+			err = visit(k)
 		}
-		if err := p.find(ctx, k); err != nil {
-			return 0, err
-		}
-		if err := visit(k); err != nil {
+		if err = cmp.Or(err, k.failed); err != nil {
 			return 0, err
 		}
 		p.scan.release()
@@ -151,11 +153,14 @@ func (p *placedEntries) read(ctx context.Context, k *placeChunk) error {
 		var err error
 		more, err = p.places.read(ctx, p.tx, func(raw [][]byte) error {
 			seq, err := number(raw[2], "audit_leaf.seq", k.first+int64(len(k.places)))
+			if err != nil {
+				return err
+			}
 			x := place{start: len(k.text), mid: len(k.text) + len(raw[1]), seq: int(seq)}
 			k.text = append(append(k.text, raw[1]...), raw[3]...)
 			x.end = len(k.text)
 			k.places = append(k.places, x)
-			return err
+			return nil
 		})
 		if err != nil {
 			return err

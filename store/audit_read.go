@@ -40,7 +40,7 @@ func (db *DB) AuditStream(ctx context.Context, stream string) ([]AuditedEntry, e
 func (db *DB) readAudit(ctx context.Context, f func(tx pgx.Tx) error) error {
 	return pgx.BeginTxFunc(ctx, db.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		// Tables are read from their beginning, whoever else reads them, and by one process.
-		_, err := tx.Exec(ctx, `set local statement_timeout = 0; set local synchronize_seqscans = off;
+		_, err := tx.Exec(ctx, `set local statement_timeout = 0; set local synchronize_seqscans = off; set local enable_tidscan = on;
 			set local max_parallel_workers_per_gather = 0; set local jit = off`)
 		if err != nil {
 			return err

@@ -51,7 +51,7 @@ func (db *DB) ExecuteJobs(ctx context.Context, id guardrails.StepID) error {
 const AuditLock = int64(auditLock)
 
 // VerifyScan checks the tree with a scan of the entries that goes so far ahead of
-// the places.
+// the places, which are read few at a time.
 func (db *DB) VerifyScan(ctx context.Context, ahead int64, keys []string, notes [][]byte) (entries int64, err error) {
 	err = db.readAudit(ctx, func(tx pgx.Tx) error {
 		c, err := audit.NewChecker(keys, notes, nil)
@@ -64,6 +64,7 @@ func (db *DB) VerifyScan(ctx context.Context, ahead int64, keys []string, notes 
 		}
 		p := newPlacedEntries(tx, size)
 		p.scan.ahead = ahead
+		p.places.blocksAtOnce, p.places.placesAtOnce = 1, 7
 		entries, err = p.each(ctx, db, func(k *placeChunk) error { return k.check(c) })
 		return err
 	})

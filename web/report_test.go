@@ -51,7 +51,7 @@ func TestPeopleSayThatItIsDone(t *testing.T) {
 		t.Errorf("done: %d to %s, %s", status, to, page)
 	}
 	_, page, _ = anna.open(to)
-	says(t, page, "It is done", "says so", "by Anna")
+	says(t, page, "It was reported as done", "It is done", "says so", "by Anna")
 	keepsQuietOf(t, page, "Carry it out, and say so")
 	if status, page, _ = anna.post(first + "/done"); status != http.StatusConflict {
 		t.Errorf("twice: %d", status)
@@ -66,5 +66,5 @@ func TestPeopleSayThatItIsDone(t *testing.T) {
 		t.Errorf("not done: %d", status)
 	}
 	_, page, _ = anna.open(to)
-	says(t, page, "It was not done", "withdrawn", "no such team")
+	says(t, page, "It was reported as not done", "It was not done", "withdrawn", "no such team")
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"tallyman/audit"
 	"tallyman/guardrails"
 	"tallyman/store"
 )
@@ -54,8 +55,7 @@ func doneNotice(did string, v *store.StepView, me guardrails.PersonID) *notice {
 	return n
 }
 
-// hasDone reports whether the viewer took the decision; what else people do to a
-// step is said of nobody.
+// hasDone reports whether the viewer did it.
 func hasDone(did string, v *store.StepView, me guardrails.PersonID) bool {
 	verdict, glass := guardrails.Approval, false
 	switch did {
@@ -68,17 +68,31 @@ func hasDone(did string, v *store.StepView, me guardrails.PersonID) bool {
 		verdict = guardrails.RequestChanges
 	case "withdraw":
 		return v.State == guardrails.Withdrawn
+	case "reassign":
+		return isOnRecord(v, me, guardrails.Reassigned)
 	default:
-		return true
+		return isOnRecord(v, me, guardrails.Confirmed, guardrails.Resolved, guardrails.GaveUp, guardrails.Replayed)
 	}
 	return slices.ContainsFunc(v.Decisions, func(d guardrails.Decision) bool {
 		return d.Person == me && d.Verdict == verdict && (d.BreakGlass != "") == glass
 	})
 }
 
+// isOnRecord reports whether the viewer caused one of the events.
+func isOnRecord(v *store.StepView, me guardrails.PersonID, events ...guardrails.Event) bool {
+	by := store.By{Person: me}
+	return slices.ContainsFunc(v.History, func(e audit.Entry) bool {
+		return e.Actor == by.String() && slices.Contains(events, guardrails.Event(e.Event))
+	})
+}
+
 // turnOf says what a step came to, "" where it is on its way, and what follows.
 func turnOf(v *store.StepView) (turn, text string) {
 	why := sentence(v.Reason)
+	goes, went := "It has every approval it needs", "It had every approval it needed"
+	if v.BreakGlass {
+		goes, went = "It goes without every approval, as the glass was broken", "It went without every approval, as the glass was broken"
+	}
 	switch v.State {
 	case guardrails.Pending:
 		if !v.Now.Before(v.ExpiresAt) {
@@ -90,16 +104,16 @@ func turnOf(v *store.StepView) (turn, text string) {
 		return "", "It waits for approval."
 	case guardrails.Approved, guardrails.Executing:
 		if slices.ContainsFunc(v.Executions, func(e store.ExecutionView) bool { return e.Target == guardrails.TargetManual }) {
-			return "", "It has every approval it needs. Now people carry it out."
+			return "", goes + ". Now people carry it out."
 		}
 		if v.State == guardrails.Approved {
-			return "", "It has every approval it needs, and waits to be sent."
+			return "", goes + ", and waits to be sent."
 		}
-		return "", "It has every approval it needs, and is being carried out."
+		return "", goes + ", and is being carried out."
 	case guardrails.Unknown:
 		return "", "It was sent, and nobody knows yet whether it was applied."
 	case guardrails.Succeeded:
-		return "", "It had every approval it needed, and is carried out."
+		return "", went + ", and is carried out."
 	case guardrails.Blocked:
 		return "it was blocked", why
 	case guardrails.ChangesRequested:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"tallyman/audit"
 	"tallyman/guardrails"
 	"tallyman/store"
 )
@@ -15,6 +16,12 @@ const me, other = 1, 2
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
 var byHand = []store.ExecutionView{{Target: guardrails.TargetManual}}
+
+// history is one that the viewer caused an event of.
+func history(event guardrails.Event) []audit.Entry {
+	by := store.By{Person: me}
+	return []audit.Entry{{Event: string(event), Actor: by.String()}}
+}
 
 var deedCases = []struct {
 	name, did string
@@ -72,11 +79,22 @@ var deedCases = []struct {
 	{"withdrawn", "withdraw", guardrails.Withdrawn, nil, &notice{Title: "It is withdrawn", Text: "Nothing more is sent.", Calm: true}},
 	{"a link that says so", "withdraw", guardrails.Pending, nil, nil},
 	{
-		"sent again", "not-done", guardrails.Executing, nil,
+		"a broken glass, at work", "glass", guardrails.Executing, func(v *store.StepView) { v.Decisions[0].BreakGlass, v.BreakGlass = "INC-7", true },
+		&notice{Title: "You broke the glass", Text: "It goes without every approval, as the glass was broken, and is being carried out.", Calm: true, Link: "/glass", Go: "Open the reviews"},
+	},
+	{
+		"another broke the glass", "approve", guardrails.Succeeded, func(v *store.StepView) { v.BreakGlass = true },
+		&notice{Title: "You approved it", Text: "It went without every approval, as the glass was broken, and is carried out.", Calm: true, Link: "/glass", Go: "Open the reviews"},
+	},
+	{"a link that says done", "done", guardrails.Pending, nil, nil},
+	{"a link that says not done", "not-done", guardrails.Executing, func(v *store.StepView) { v.History = history(guardrails.Dispatched) }, nil},
+	{"a link that says reassigned", "reassign", guardrails.Pending, nil, nil},
+	{
+		"sent again", "not-done", guardrails.Executing, func(v *store.StepView) { v.History = history(guardrails.Resolved) },
 		&notice{Title: "It was reported as not done", Text: "It has every approval it needs, and is being carried out.", Calm: true},
 	},
 	{
-		"given to somebody who rejected it", "reassign", guardrails.Rejected, nil,
+		"given to somebody who rejected it", "reassign", guardrails.Rejected, func(v *store.StepView) { v.History = history(guardrails.Reassigned) },
 		&notice{Title: "It was given to somebody, but it was rejected", Text: "The ticket is a duplicate."},
 	},
 	{"no such deed", "dance", guardrails.Pending, nil, nil},

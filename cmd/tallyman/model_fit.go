@@ -87,7 +87,12 @@ func (c *modelFitCmd) Run(ctx context.Context, k *kong.Context) error {
 	if m.Attributes[tableAttribute], err = schema.attribute(); err != nil {
 		return err
 	}
-	started = time.Now()
+	return c.finish(k.Stdout, m, &report, measured)
+}
+
+// finish measures the model on rows, and writes it and the report.
+func (c *modelFitCmd) finish(out io.Writer, m *models.Model, report *fitReport, measured models.Dataset) error {
+	started := time.Now()
 	p := make([]float64, measured.X.Rows)
 	m.Predictions(measured.X, p)
 	report.PredictSeconds = time.Since(started).Seconds()
@@ -100,7 +105,6 @@ func (c *modelFitCmd) Run(ctx context.Context, k *kong.Context) error {
 			return err
 		}
 	}
-	out := k.Stdout
 	if c.Out == "-" || c.JSON == "-" {
 		out = os.Stderr
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -117,7 +118,7 @@ func silence(m *triage.Model, precision float64) string {
 		return ""
 	case m.Examples < least:
 		return fmt.Sprintf("it abstains from every text: it takes %d examples or more to see that %v %% of its answers are right, and it has %d; give it more, or ask for less: --precision %v takes %d\n",
-			least, 100*precision, m.Examples, fewer, triage.LeastExamples(fewer))
+			least, math.Round(1000*precision)/10, m.Examples, fewer, triage.LeastExamples(fewer))
 	}
 	return fmt.Sprintf("it abstains from every text: of its %d examples too few were right when held out, however sure it was; see which labels it confuses (triage eval --html), give those more examples, or ask for less with triage train --precision\n", m.Examples)
 }

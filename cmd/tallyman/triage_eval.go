@@ -67,7 +67,9 @@ func (c *triageEvalCmd) Run(k *kong.Context) error {
 	}
 	if err := writeLines(k.Stdout, func(w *bufio.Writer) {
 		printEvaluation(w, e)
-		fmt.Fprint(w, silence(m, triage.DefaultSettings().Precision))
+		if m.Silent() {
+			fmt.Fprintf(w, "it abstains from every text: its %d examples were too few for the precision it was trained for, or mistaken too often; triage train says how many it takes\n", m.Examples)
+		}
 	}); err != nil || !c.Compare {
 		return err
 	}

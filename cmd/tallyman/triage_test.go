@@ -119,7 +119,7 @@ func TestTriageSaysWhyAModelNeverAnswers(t *testing.T) {
 	if want := "abstains from every text: it takes 99 examples or more to see that 98 % of its answers are right, and it has 80; give it more, or ask for less: --precision 0.9 takes 19"; err != nil || !strings.Contains(out, want) {
 		t.Errorf("train: %v\n%s", err, out)
 	}
-	if out, err = triageRun(t, "eval", "--model", few, "--csv", fruit(t, 30, 40)); err != nil || !strings.Contains(out, "abstains from every text: it takes 99 examples") {
+	if out, err = triageRun(t, "eval", "--model", few, "--csv", fruit(t, 30, 40)); err != nil || !strings.Contains(out, "abstains from every text: its 80 examples were too few") {
 		t.Errorf("eval: %v\n%s", err, out)
 	}
 	if out, err = triageRun(t, "classify", "--model", few, "banana 7 yellow and bent"); err != nil || !strings.Contains(out, `"abstain":true,"why":"the model answers nothing: it has too few examples`) {
