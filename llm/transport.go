@@ -139,11 +139,12 @@ func (d *doer) errorCode(body []byte) (code string, is bool) {
 
 // retryAfter reads seconds or an HTTP date; it is 0 for anything else.
 func retryAfter(value string, now time.Time) time.Duration {
+	const longest = 24 * time.Hour
 	if seconds, err := strconv.Atoi(strings.TrimSpace(value)); err == nil {
-		return time.Duration(min(max(seconds, 0), 24*3600)) * time.Second
+		return time.Duration(min(max(seconds, 0), int(longest.Seconds()))) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {
-		return max(at.Sub(now), 0)
+		return min(max(at.Sub(now), 0), longest)
 	}
 	return 0
 }
